@@ -1,0 +1,33 @@
+"""Every model, importable from here only."""
+
+from alignment.models.candidates import Candidate, CandidateSet, Score, ScoringModel, Worker
+from alignment.models.catalogue import SKU, Category, ImportRun, RowError, Source
+from alignment.models.decisions import Actor, AuditEvent, Decision, Note, Pair
+from alignment.models.groups import Conflict, Group, GroupChange, Membership
+from alignment.models.people import ApiToken, User
+from alignment.models.policies import PolicyVersion
+
+__all__ = [
+    "SKU",
+    "Actor",
+    "ApiToken",
+    "AuditEvent",
+    "Candidate",
+    "CandidateSet",
+    "Category",
+    "Conflict",
+    "Decision",
+    "Group",
+    "GroupChange",
+    "ImportRun",
+    "Membership",
+    "Note",
+    "Pair",
+    "PolicyVersion",
+    "RowError",
+    "Score",
+    "ScoringModel",
+    "Source",
+    "User",
+    "Worker",
+]

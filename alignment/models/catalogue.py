@@ -1,0 +1,145 @@
+"""What shops say they sell: categories, sources, SKUs and the runs that imported them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Category(models.Model):
+    """A node of the category tree. `path` names it whole ("Baby > Strollers"); the root's path is empty."""
+
+    SEPARATOR = " > "
+
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
+    name = models.CharField(max_length=200, blank=True)
+    path = models.CharField(max_length=1000, unique=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "categories"
+        ordering = ["path"]
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(parent__isnull=True) & Q(path="")) | (Q(parent__isnull=False) & ~Q(path="")),
+                name="only_the_root_category_has_no_parent",
+            ),
+            models.CheckConstraint(condition=~Q(parent=models.F("pk")), name="a_category_is_not_its_own_parent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path or "All categories"
+
+
+class Source(models.Model):
+    """Where listings come from: a shop, a marketplace, a feed."""
+
+    name = models.CharField(max_length=200, unique=True)
+    language = models.CharField(max_length=16, blank=True, help_text="Language of its listings where a file does not say")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.CheckConstraint(condition=~Q(name=""), name="a_source_has_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SKU(models.Model):
+    """One listing: one source, one language, one description.
+
+    `text_hash` is the sha256 of the folded rendered text (see `alignment.rendering`): it is part of a score's identity.
+    `content_hash` covers every imported field: an import that changes nothing is told by it.
+    """
+
+    class LanguageOrigin(models.TextChoices):
+        FILE = "file", "given by the file"
+        SOURCE = "source", "the source's"
+        DETECTED = "detected", "detected"
+        CORRECTED = "corrected", "corrected by a person"
+        UNKNOWN = "unknown", "unknown"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="skus", db_index=False)
+    external_id = models.CharField(max_length=200)
+    language = models.CharField(max_length=16, blank=True)
+    language_origin = models.CharField(max_length=16, choices=LanguageOrigin.choices, default=LanguageOrigin.UNKNOWN)
+    title = models.CharField(max_length=2000)
+    description = models.TextField(blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    gtin = models.CharField(max_length=14, blank=True, db_index=True)
+    url = models.CharField(max_length=2000, blank=True)
+    image_url = models.CharField(max_length=2000, blank=True)
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, null=True, blank=True, related_name="skus")
+    content_hash = models.CharField(max_length=64)
+    text_hash = models.CharField(max_length=64)
+    delisted_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "SKU"
+        verbose_name_plural = "SKUs"
+        constraints = [
+            models.UniqueConstraint(fields=["source", "external_id"], name="an_external_id_is_unique_in_its_source"),
+            models.CheckConstraint(condition=~Q(external_id=""), name="a_sku_has_an_external_id"),
+            models.CheckConstraint(condition=~Q(title=""), name="a_sku_has_a_title"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ImportRun(models.Model):
+    """One file on its way in: progress while it runs, counts when it is done."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="import_runs")
+    file_name = models.CharField(max_length=255)
+    stored_path = models.CharField(max_length=500, blank=True)
+    mapping = models.JSONField(default=dict, blank=True)
+    complete = models.BooleanField(default=False)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.WAITING)
+    rows_read = models.PositiveIntegerField(default=0)
+    rows_total = models.PositiveIntegerField(null=True, blank=True)
+    created_count = models.PositiveIntegerField(default=0)
+    updated_count = models.PositiveIntegerField(default=0)
+    unchanged_count = models.PositiveIntegerField(default=0)
+    delisted_count = models.PositiveIntegerField(default=0)
+    error_count = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} for {self.source}"
+
+
+class RowError(models.Model):
+    """One row that could not be imported: where it stands in the file, and why."""
+
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="row_errors")
+    line = models.PositiveIntegerField()
+    column = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=500)
+    value = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.column}: {self.reason}"

@@ -1,0 +1,154 @@
+"""Pairs, the append-only log of decisions about them, and the audit events beside it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from alignment.models.candidates import Score, ScoringModel
+from alignment.models.catalogue import SKU, Category
+from alignment.models.people import User
+from alignment.models.policies import PolicyVersion
+
+
+class Actor(models.Model):
+    """The opaque id by which the log names a person. Without its user the id says nothing: the person is forgotten."""
+
+    uuid = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="actor")
+
+    @classmethod
+    def of(cls, user: User) -> Actor:
+        return cls.objects.get_or_create(user=user)[0]
+
+    def __str__(self) -> str:
+        return self.user.get_username() if self.user else "someone who left"
+
+
+class Pair(models.Model):
+    """Two SKUs, unordered, stored once, and what is known of them now.
+
+    `route` and `policy` say what the latest scores lead to. `standing` is the decision in force, if any. `query` is the SKU under
+    whose case the pair is shown. `in_review` is true while a person has something to decide: a borderline route without a person's
+    verdict, a person's verdict whose text changed, or an unsure. All of it is derived; the log is the truth.
+    """
+
+    class Route(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        ACCEPT = "accept", "Accept"
+        REVIEW = "review", "Review"
+        DISCARD = "discard", "Discard"
+
+    left = models.ForeignKey(SKU, on_delete=models.PROTECT, related_name="+", db_index=False)
+    right = models.ForeignKey(SKU, on_delete=models.PROTECT, related_name="+")
+    query = models.ForeignKey(SKU, on_delete=models.PROTECT, related_name="+", db_index=False)
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    route = models.CharField(max_length=8, choices=Route.choices, default=Route.WAITING)
+    score = models.ForeignKey(Score, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    reverse_score = models.ForeignKey(Score, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    policy = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    standing = models.OneToOneField("Decision", on_delete=models.PROTECT, null=True, blank=True, related_name="stands_for")
+    in_review = models.BooleanField(default=False)
+    text_changed = models.BooleanField(default=False)
+    escalated = models.BooleanField(default=False, help_text="Everyone found it unsure: an admin decides")
+    due_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["left", "right"], name="a_pair_is_stored_once"),
+            models.CheckConstraint(condition=Q(left__lt=F("right")), name="a_pair_is_ordered"),
+            models.CheckConstraint(condition=Q(query=F("left")) | Q(query=F("right")), name="a_pair_is_shown_under_one_of_its_skus"),
+        ]
+        indexes = [
+            models.Index(fields=["query", "id"], condition=Q(in_review=True), name="open_pairs_by_query"),
+            models.Index(fields=["due_since", "id"], condition=Q(in_review=True), name="open_pairs_by_age"),
+            models.Index(fields=["category", "route"], name="pairs_by_category_and_route"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.left} / {self.right}"
+
+
+class Decision(models.Model):
+    """A verdict on a pair, in the log. The id is the log position: ids are given under a lock that is held until commit.
+
+    Whatever its maker saw is frozen here. `withdraws` names the decision that a withdraw ends.
+    """
+
+    class Verdict(models.TextChoices):
+        ACCEPT = "accept", "Same"
+        REJECT = "reject", "Different"
+        UNSURE = "unsure", "Unsure"
+        WITHDRAW = "withdraw", "Withdrawn"
+
+    class By(models.TextChoices):
+        PERSON = "person", "a person"
+        POLICY = "policy", "a policy"
+
+    id = models.BigAutoField(primary_key=True)
+    pair = models.ForeignKey(Pair, on_delete=models.PROTECT, related_name="decisions")
+    verdict = models.CharField(max_length=8, choices=Verdict.choices)
+    by = models.CharField(max_length=6, choices=By.choices)
+    actor = models.UUIDField(null=True, blank=True)
+    withdraws = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="withdrawn_by")
+    policy = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    model = models.ForeignKey(ScoringModel, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    score = models.FloatField(null=True, blank=True)
+    reverse_score = models.FloatField(null=True, blank=True)
+    left_hash = models.CharField(max_length=64)
+    right_hash = models.CharField(max_length=64)
+    seconds = models.FloatField(null=True, blank=True, help_text="How long its maker looked")
+    reason = models.CharField(max_length=40, blank=True, help_text="Why a policy withdrew, or how a person came to it")
+    note_hash = models.CharField(max_length=64, blank=True)
+    request_id = models.UUIDField(null=True, blank=True, unique=True, help_text="The browser's id of the press: a repeated submit is one decision")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(by="person", actor__isnull=False) | Q(by="policy", actor__isnull=True, policy__isnull=False),
+                name="a_decision_has_a_maker",
+            ),
+            models.CheckConstraint(condition=~Q(by="policy", verdict__in=["reject", "unsure"]), name="a_policy_accepts_or_withdraws"),
+            models.CheckConstraint(
+                condition=Q(verdict="withdraw", withdraws__isnull=False) | (~Q(verdict="withdraw") & Q(withdraws__isnull=True)),
+                name="a_withdraw_and_no_other_names_what_it_ends",
+            ),
+            models.UniqueConstraint(fields=["withdraws"], name="a_decision_is_withdrawn_once"),
+        ]
+        indexes = [models.Index(fields=["actor", "-id"], name="decisions_by_actor")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} at {self.pk}"
+
+
+class Note(models.Model):
+    """What a person wrote beside a decision. Kept apart, so that it can be forgotten; the log keeps its hash."""
+
+    decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="note")
+    text = models.TextField()
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class AuditEvent(models.Model):
+    """What people did to anything but pairs: policies published, sets retried, languages corrected, notes forgotten."""
+
+    id = models.BigAutoField(primary_key=True)
+    actor = models.UUIDField(null=True, blank=True)
+    action = models.CharField(max_length=60)
+    subject = models.CharField(max_length=200)
+    detail = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.subject}"
