@@ -5,7 +5,7 @@ from alignment.models.catalogue import SKU, Category, ImportRun, RowError, Sourc
 from alignment.models.decisions import Actor, AuditEvent, Decision, Note, Pair
 from alignment.models.groups import Conflict, Group, GroupChange, Membership
 from alignment.models.people import ApiToken, User
-from alignment.models.policies import PolicyVersion
+from alignment.models.policies import PolicyRollout, PolicyVersion
 
 __all__ = [
     "SKU",
@@ -23,6 +23,7 @@ __all__ = [
     "Membership",
     "Note",
     "Pair",
+    "PolicyRollout",
     "PolicyVersion",
     "RowError",
     "Score",

@@ -35,3 +35,18 @@ class PolicyVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.category}, version {self.number}"
+
+
+class PolicyRollout(models.Model):
+    """How far a published version has been applied to the sets that were there before it. Survives a killed worker."""
+
+    policy = models.OneToOneField(PolicyVersion, on_delete=models.PROTECT, related_name="rollout")
+    previous = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="+")
+    last_set_id = models.BigIntegerField(default=0)
+    final_set_id = models.BigIntegerField(default=0)
+    rerouted = models.PositiveIntegerField(default=0)
+    rescored = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"rollout of {self.policy}"

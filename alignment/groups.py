@@ -1,0 +1,196 @@
+"""Decisions -> groups, conflicts, changes, in the decision's own transaction. The rules are in `alignment.ledger`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Max, Q
+
+from alignment.ledger import Edge, Key, Ledger, person_key, policy_key
+from alignment.models import SKU, Conflict, Decision, Group, GroupChange, Membership, Pair
+
+
+@dataclass(frozen=True)
+class Step:
+    """One log position: the pair it is about, and the decision that stands on it from there on."""
+
+    position: int
+    pair: Pair
+    standing: Decision | None
+
+
+def accept_key(standing: Decision | None) -> Key | None:
+    if standing is None or standing.verdict != Decision.Verdict.ACCEPT:
+        return None
+    return person_key(standing.pk) if standing.by == Decision.By.PERSON else policy_key(standing.score, standing.pair_id)
+
+
+def is_reject(standing: Decision | None) -> bool:
+    return standing is not None and standing.verdict == Decision.Verdict.REJECT
+
+
+def position() -> int:
+    """The log position that groups stand at now: 0 for an empty log."""
+    return Decision.objects.aggregate(newest=Max("id"))["newest"] or 0
+
+
+def group_of(sku: SKU) -> Group | None:
+    """The group a SKU is in, None for a SKU alone."""
+    membership = Membership.objects.select_related("group").filter(sku=sku).first()
+    return membership.group if membership else None
+
+
+def survivor(group: Group) -> Group:
+    """Where a merged group's members are now: itself when it was not merged."""
+    while group.merged_into is not None:
+        group = group.merged_into
+    return group
+
+
+def apply(steps: Sequence[Step]) -> None:
+    """Bring the groups up to date with decisions just logged, whose pairs still hold what stood before them."""
+    skus = {sku for step in steps for sku in (step.pair.left_id, step.pair.right_id)}
+    ledger, known = _load(skus)
+    touched = ledger.region(skus)
+    for step in steps:
+        ledger.apply(
+            step.position, (step.pair.left_id, step.pair.right_id), accept=accept_key(step.standing), reject=is_reject(step.standing)
+        )
+    standing = {(step.pair.left_id, step.pair.right_id): (step.pair.pk, step.standing) for step in steps}
+    _store(ledger, known, touched | skus, standing)
+
+
+def _load(seeds: set[int]) -> tuple[Ledger, dict[uuid.UUID, Group]]:
+    """The whole regions of some SKUs, as they stand in the database."""
+    ledger, found, frontier = Ledger(), set(seeds), set(seeds)
+    accepted = Pair.objects.filter(standing__verdict=Decision.Verdict.ACCEPT).select_related("standing")
+    while frontier:
+        reached: set[int] = set()
+        for chunk in _chunks(frontier):
+            for pair in accepted.filter(Q(left__in=chunk) | Q(right__in=chunk)):
+                ledger.set_accept((pair.left_id, pair.right_id), accept_key(pair.standing))
+                reached |= {pair.left_id, pair.right_id}
+        frontier = reached - found
+        found |= frontier
+    rejected = Pair.objects.filter(standing__verdict=Decision.Verdict.REJECT)
+    for chunk in _chunks(found):
+        for left, right in rejected.filter(left__in=chunk).values_list("left_id", "right_id"):
+            if right in found:
+                ledger.set_reject((left, right), True)
+        for left, right in Conflict.objects.filter(pair__left__in=chunk).values_list("pair__left_id", "pair__right_id"):
+            ledger.conflicts.add((left, right))
+    groups: dict[int, Group] = {}
+    memberships = [m for chunk in _chunks(found) for m in Membership.objects.filter(sku__in=chunk)]
+    # A home may be in use by SKUs outside this region: its members are loaded, so that it is not given away.
+    for chunk in _chunks({m.home_id for m in memberships} | {m.group_id for m in memberships if m.group_id}):
+        groups |= Group.objects.select_related("merged_into").in_bulk(chunk)
+    for group in groups.values():
+        ledger.born[group.uuid], ledger.members[group.uuid] = group.born_at, set()
+        if group.merged_into:
+            ledger.merged_into[group.uuid] = group.merged_into.uuid
+    for membership in memberships:
+        ledger.homes[membership.sku_id] = groups[membership.home_id].uuid
+    for chunk in _chunks(set(groups)):
+        for sku, group_id in Membership.objects.filter(group__in=chunk).values_list("sku_id", "group_id"):
+            ledger.group_of[sku] = groups[group_id].uuid
+            ledger.members[groups[group_id].uuid].add(sku)
+    return ledger, {group.uuid: group for group in groups.values()}
+
+
+def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int], standing: dict[Edge, tuple[int, Decision | None]]) -> None:
+    fresh = [
+        Group(uuid=group, born_at=born, changed_at=ledger.changed_at[group], size=len(ledger.members[group]))
+        for group, born in ledger.born.items() if group not in known
+    ]
+    known |= {group.uuid: group for group in Group.objects.bulk_create(fresh)}
+    for group, at in ledger.changed_at.items():
+        row, into = known[group], ledger.merged_into.get(group)
+        row.changed_at, row.size, row.merged_into = at, len(ledger.members[group]), known[into] if into else None
+    for group, row in known.items():
+        into = ledger.merged_into.get(group)
+        if group not in ledger.changed_at and row.merged_into_id != (known[into].pk if into else None):
+            row.merged_into = known[into] if into else None
+            ledger.changed_at[group] = row.changed_at
+    Group.objects.bulk_update([known[group] for group in ledger.changed_at], ["changed_at", "size", "merged_into"], batch_size=200)
+    memberships = [
+        Membership(sku_id=sku, home=known[ledger.homes[sku]], group=known[ledger.group_of[sku]] if sku in ledger.group_of else None)
+        for sku in sorted(touched) if sku in ledger.homes
+    ]
+    Membership.objects.bulk_create(memberships, update_conflicts=True, unique_fields=["sku"], update_fields=["home", "group"], batch_size=500)
+    GroupChange.objects.bulk_create([
+        GroupChange(
+            decision_id=change.position, group=known[change.group], kind=change.kind, added=change.added, removed=change.removed,
+            into=known[change.into] if change.into else None,
+        )
+        for change in ledger.changes
+    ])
+    _store_conflicts(ledger.conflicts, touched, standing)
+
+
+def _store_conflicts(conflicts: set[Edge], touched: set[int], standing: dict[Edge, tuple[int, Decision | None]]) -> None:
+    stored = {
+        (row.pair.left_id, row.pair.right_id): row
+        for chunk in _chunks(touched) for row in Conflict.objects.select_related("pair").filter(pair__left__in=chunk)
+    }
+    Conflict.objects.filter(pk__in=[
+        row.pk for edge, row in stored.items()
+        if edge not in conflicts or (edge in standing and row.decision_id != getattr(standing[edge][1], "pk", None))
+    ]).delete()
+    for edge in sorted(conflicts):
+        if edge in standing:
+            pair_id, decision = standing[edge]
+            decision_id = decision.pk if decision else None
+        elif edge in stored:
+            continue
+        else:
+            pair_id, decision_id = Pair.objects.values_list("pk", "standing_id").get(left=edge[0], right=edge[1])
+        Conflict.objects.get_or_create(pair_id=pair_id, defaults={"decision_id": decision_id})
+
+
+def verify() -> list[str]:
+    """Fold the whole log anew and name every difference from the stored groups, homes, aliases, conflicts and changes."""
+    from alignment.decisions import standing
+
+    ledger = Ledger()
+    histories: dict[int, list[Decision]] = {}
+    for decision in Decision.objects.select_related("pair").order_by("pk").iterator(chunk_size=2000):
+        history = histories.setdefault(decision.pair_id, [])
+        history.append(decision)
+        stands = standing(history)
+        edge = (decision.pair.left_id, decision.pair.right_id)
+        ledger.apply(decision.pk, edge, accept=accept_key(stands), reject=is_reject(stands))
+    expected = {
+        group: (born, ledger.changed_at[group], len(ledger.members[group]), ledger.merged_into.get(group)) for group, born in ledger.born.items()
+    }
+    stored = {
+        row.uuid: (row.born_at, row.changed_at, row.size, row.merged_into.uuid if row.merged_into else None)
+        for row in Group.objects.select_related("merged_into")
+    }
+    differences = [
+        f"group {group}: stored {stored.get(group)}, the log says {expected.get(group)}"
+        for group in sorted(stored.keys() | expected.keys(), key=str) if stored.get(group) != expected.get(group)
+    ]
+    homes = {sku: (home, ledger.group_of.get(sku)) for sku, home in ledger.homes.items()}
+    members = {
+        m.sku_id: (m.home.uuid, m.group.uuid if m.group else None) for m in Membership.objects.select_related("home", "group")
+    }
+    differences += [
+        f"SKU {sku}: stored {members.get(sku)}, the log says {homes.get(sku)}"
+        for sku in sorted(members.keys() | homes.keys()) if members.get(sku) != homes.get(sku)
+    ]
+    conflicts = {(row.pair.left_id, row.pair.right_id) for row in Conflict.objects.select_related("pair")}
+    differences += [f"conflict over SKUs {edge}: stored {edge in conflicts}, the log says {edge in ledger.conflicts}"
+                    for edge in sorted(conflicts ^ ledger.conflicts)]
+    told = [(c.decision_id, c.group.uuid, c.kind, c.added, c.removed, c.into.uuid if c.into else None)
+            for c in GroupChange.objects.select_related("group", "into").order_by("decision_id", "id")]
+    feed = [(c.position, c.group, c.kind, c.added, c.removed, c.into) for c in ledger.changes]
+    if told != feed:
+        differences.append(f"the change feed has {len(told)} entries, the log says {len(feed)}, and they are not the same")
+    return differences
+
+
+def _chunks(ids: Iterable[int], size: int = 1000) -> Iterable[list[int]]:
+    ordered = sorted(ids)
+    return (ordered[i:i + size] for i in range(0, len(ordered), size))

@@ -1,0 +1,17 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from alignment import groups
+
+
+class Command(BaseCommand):
+    help = "Fold the whole log anew and compare with the stored groups."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        problems = groups.verify()
+        for problem in problems:
+            self.stderr.write(problem)
+        if problems:
+            raise CommandError(f"{len(problems)} differences.")
+        self.stdout.write(self.style.SUCCESS("Groups follow from the log: no difference."))

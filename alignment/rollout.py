@@ -1,0 +1,51 @@
+"""Applying a published policy to what was there before it: new thresholds re-route, a new instruction has sets scored anew.
+
+Done in chunks by a worker. How far it came is a row, so a killed worker's rollout goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from alignment import logbook, scoring
+from alignment.models import CandidateSet, PolicyRollout
+from alignment.policies import Policies
+
+CHUNK = 50
+
+
+def waiting() -> bool:
+    return PolicyRollout.objects.filter(finished_at__isnull=True).exists()
+
+
+def advance() -> bool:
+    """Apply the oldest unfinished rollout to its next chunk of sets. Returns whether there was one."""
+    with transaction.atomic():
+        logbook.lock()
+        rollout = PolicyRollout.objects.select_related("policy", "previous").filter(finished_at__isnull=True).order_by("id").first()
+        if rollout is None:
+            return False
+        policies = Policies()
+        categories = policies.categories_under(rollout.policy)
+        within = Q(category__in=categories) | Q(category__isnull=True, query__category__in=categories)
+        if policies.root in categories:
+            within |= Q(category__isnull=True, query__category__isnull=True)
+        ids = list(
+            CandidateSet.objects.filter(within, pk__gt=rollout.last_set_id, pk__lte=rollout.final_set_id)
+            .order_by("pk").values_list("pk", flat=True)[:CHUNK]
+        )
+        if not ids:
+            rollout.finished_at, rollout.last_set_id = timezone.now(), rollout.final_set_id
+        elif rollout.policy.instruction != rollout.previous.instruction:
+            rollout.rescored += scoring.set_waiting(Q(pk__in=ids))
+            rollout.last_set_id = ids[-1]
+            scoring.wake()
+        else:
+            scored = CandidateSet.objects.filter(pk__in=ids, status=CandidateSet.Status.SCORED).values_list("pk", flat=True)
+            scoring.route_sets(list(scored))
+            rollout.rerouted += len(scored)
+            rollout.last_set_id = ids[-1]
+        rollout.save(update_fields=["finished_at", "last_set_id", "rerouted", "rescored"])
+    return True

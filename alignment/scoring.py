@@ -1,0 +1,405 @@
+"""What waits to be scored, who holds it, and what was stored. No torch here: the machine's part is in `workers`."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Length
+from django.utils import timezone
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from alignment import decisions, logbook, rendering
+from alignment.celery import app
+from alignment.models import (
+    SKU,
+    Actor,
+    AuditEvent,
+    Candidate,
+    CandidateSet,
+    Category,
+    Decision,
+    Pair,
+    PolicyVersion,
+    Score,
+    ScoringModel,
+    User,
+    Worker,
+)
+from alignment.policies import Policies, render_instruction
+from alignment.routing import agree, route
+
+logger = logging.getLogger(__name__)
+
+Status = CandidateSet.Status
+SCORE, SWEEP, ROLL_OUT, IMPORT = "workers.score_waiting", "workers.sweep", "workers.roll_out", "workers.import_file"
+QUEUES = {SCORE: "gpu"}
+MOST_ATTEMPTS = 3
+LOOK_AHEAD = 32
+ALIVE_FOR = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a score's identity rests on, beside its model: hashes of the instruction and of both texts."""
+
+    instruction: str
+    query: str
+    document: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One computed score on its way into the database."""
+
+    inputs: Inputs
+    logit: float
+    probability: float
+    tokens_read: int
+    tokens_cut: int
+
+
+@dataclass
+class Work:
+    """One claimed set as the engine needs it: an instruction, a query text, and the texts that have no score yet."""
+
+    set: CandidateSet
+    generation: int
+    instruction: str
+    query: str
+    documents: dict[Inputs, str]
+
+
+def wake(task: str = SCORE, *args: object) -> None:
+    """After commit, tell the workers that something waits. A broker that is down loses nothing: the sweeper looks at the rows."""
+
+    def send() -> None:
+        try:
+            app.send_task(task, args=args, queue=QUEUES.get(task, "default"), retry=False, ignore_result=True)
+        except (KombuError, RedisError, OSError) as error:
+            logger.warning("No wake-up for %s: the broker does not answer (%s). The sweeper will find the work.", task, error)
+
+    transaction.on_commit(send)
+
+
+def register_model(*, name: str, revision: str, dtype: str, prompt_format: str, max_length: int, is_demo: bool) -> ScoringModel:
+    return ScoringModel.objects.get_or_create(
+        revision=revision, dtype=dtype, prompt_format=prompt_format, max_length=max_length, defaults={"name": name, "is_demo": is_demo}
+    )[0]
+
+
+def claim(*, holder: str, token_budget: int) -> list[CandidateSet]:
+    """Take waiting sets, interactive ones first, up to a budget of estimated tokens: at least one set where one waits.
+
+    A set that failed in company comes alone. The attempt is counted here, so that a set that kills its process is counted too.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        waiting = CandidateSet.objects.filter(Q(not_before__isnull=True) | Q(not_before__lte=now), status=Status.PENDING)
+        rows = list(waiting.select_for_update(skip_locked=True).order_by(F("interactive").desc(), "id")[:LOOK_AHEAD])
+        if not rows:
+            return []
+        sizes = _estimated_tokens([row.pk for row in rows])
+        chosen: list[CandidateSet] = []
+        budget = token_budget
+        for row in rows:
+            if chosen and (row.alone or row.interactive != chosen[0].interactive or sizes[row.pk] > budget):
+                break
+            chosen.append(row)
+            budget -= sizes[row.pk]
+            if row.alone:
+                break
+        held = {
+            "status": Status.CLAIMED, "holder": holder, "attempts": F("attempts") + 1,
+            "lease_expires_at": now + timedelta(seconds=settings.SCORING_LEASE_SECONDS),
+        }
+        taken = [row for row in chosen if CandidateSet.objects.filter(pk=row.pk, status=Status.PENDING).update(**held) == 1]
+    return taken
+
+
+def _estimated_tokens(set_ids: Sequence[int]) -> dict[int, int]:
+    """About how many tokens a set costs: a token for two characters, and the prompt's own for each candidate."""
+    found = (
+        Candidate.objects.filter(set__in=set_ids).values("set")
+        .annotate(count=Count("id"), characters=Sum(Length("sku__title") + Length("sku__description")))
+    )
+    sizes = {row["set"]: row["characters"] // 2 + 40 * row["count"] for row in found}
+    return {set_id: sizes.get(set_id, 0) for set_id in set_ids}
+
+
+def renew(*, holder: str, sets: Sequence[CandidateSet]) -> None:
+    """Hold claimed sets for another term. Called after progress only, so that a hung device loses its claim."""
+    expires = timezone.now() + timedelta(seconds=settings.SCORING_LEASE_SECONDS)
+    CandidateSet.objects.filter(pk__in=[s.pk for s in sets], status=Status.CLAIMED, holder=holder).update(lease_expires_at=expires)
+
+
+def prepare(sets: Sequence[CandidateSet], *, model: ScoringModel) -> list[Work]:
+    """Render what the engine must compute for claimed sets; what is stored already under the same inputs is left out."""
+    policies = Policies()
+    rows = CandidateSet.objects.select_related("query__source", "query__category", "category").in_bulk([s.pk for s in sets])
+    candidates: dict[int, list[Candidate]] = defaultdict(list)
+    for candidate in Candidate.objects.filter(set__in=rows).select_related("sku").order_by("set", "rank"):
+        candidates[candidate.set_id].append(candidate)
+    works = []
+    for row in rows.values():
+        instruction, instruction_hash = _instruction(row, policies)
+        documents = {
+            Inputs(instruction_hash, row.query.text_hash, candidate.sku.text_hash): rendering.render(candidate.sku)
+            for candidate in candidates[row.pk]
+        }
+        works.append(Work(row, row.generation, instruction, rendering.render(row.query), documents))
+    stored = _stored_scores({inputs for work in works for inputs in work.documents}, model)
+    seen = set(stored)
+    for work in works:
+        work.documents = {inputs: text for inputs, text in work.documents.items() if inputs not in seen}
+        seen |= work.documents.keys()
+    return works
+
+
+def _category(row: CandidateSet) -> Category | None:
+    return row.category or row.query.category
+
+
+def _instruction(row: CandidateSet, policies: Policies) -> tuple[str, str]:
+    category = _category(row)
+    text = render_instruction(policies.of(category.pk if category else None), category=category, query=row.query)
+    return text, rendering.hash_text(text)
+
+
+def _stored_scores(wanted: Iterable[Inputs], model: ScoringModel) -> dict[Inputs, Score]:
+    wanted = set(wanted)
+    queries = sorted({inputs.query for inputs in wanted})
+    found: dict[Inputs, Score] = {}
+    for start in range(0, len(queries), 200):
+        chunk = set(queries[start:start + 200])
+        documents = {inputs.document for inputs in wanted if inputs.query in chunk}
+        for score in Score.objects.filter(model=model, query_hash__in=chunk, document_hash__in=documents):
+            inputs = Inputs(score.instruction_hash, score.query_hash, score.document_hash)
+            if inputs in wanted:
+                found[inputs] = score
+    return found
+
+
+def store(*, works: Sequence[Work], facts: Sequence[Fact], model: ScoringModel, holder: str) -> int:
+    """Store computed scores and, for sets this holder still holds unchanged, their routes and what follows. One small transaction.
+
+    Returns how many sets were finished. Scores are facts and are kept even when the claim was lost or the inputs changed meanwhile.
+    """
+    with transaction.atomic():
+        logbook.lock()
+        Score.objects.bulk_create(
+            [
+                Score(
+                    model=model, instruction_hash=fact.inputs.instruction, query_hash=fact.inputs.query, document_hash=fact.inputs.document,
+                    probability=fact.probability, logit=fact.logit, tokens_read=fact.tokens_read, tokens_cut=fact.tokens_cut,
+                )
+                for fact in facts
+            ],
+            ignore_conflicts=True,
+        )
+        held = {
+            row.pk: row
+            for row in CandidateSet.objects.select_for_update(of=("self",))
+            .select_related("query__source", "query__category", "category")
+            .filter(pk__in=[work.set.pk for work in works], status=Status.CLAIMED, holder=holder)
+        }
+        finished = [held[work.set.pk] for work in works if work.set.pk in held and held[work.set.pk].generation == work.generation]
+        complete = _attach(finished, model, Policies())
+        CandidateSet.objects.filter(pk__in=complete).update(
+            status=Status.SCORED, holder="", lease_expires_at=None, error="", scored_at=timezone.now(), attempts=0, alone=False, not_before=None
+        )
+        CandidateSet.objects.filter(pk__in=[row.pk for row in finished if row.pk not in complete]).update(
+            status=Status.PENDING, holder="", lease_expires_at=None
+        )
+        route_sets(complete)
+    return len(complete)
+
+
+def _attach(rows: Sequence[CandidateSet], model: ScoringModel, policies: Policies) -> list[int]:
+    """Point candidates at their scores. Returns the sets in which every candidate has one."""
+    candidates = list(Candidate.objects.filter(set__in=[row.pk for row in rows]).select_related("sku"))
+    by_id = {row.pk: row for row in rows}
+    instructions = {row.pk: _instruction(row, policies)[1] for row in rows}
+    inputs = {
+        candidate.pk: Inputs(instructions[candidate.set_id], by_id[candidate.set_id].query.text_hash, candidate.sku.text_hash)
+        for candidate in candidates
+    }
+    scores = _stored_scores(inputs.values(), model)
+    incomplete, changed = set(), []
+    for candidate in candidates:
+        score = scores.get(inputs[candidate.pk])
+        if score is None:
+            incomplete.add(candidate.set_id)
+        elif candidate.score_id != score.pk:
+            candidate.score = score
+            changed.append(candidate)
+    Candidate.objects.bulk_update(changed, ["score"], batch_size=300)
+    return [row.pk for row in rows if row.pk not in incomplete]
+
+
+def route_sets(set_ids: Sequence[int]) -> None:
+    """Route every pair that these scored sets propose, and let policies decide. Inside a transaction that holds the log."""
+    proposed = list(Candidate.objects.filter(set__in=set_ids).values_list("query_id", "sku_id"))
+    if not proposed:
+        return
+    edges = {(min(pair), max(pair)) for pair in proposed}
+    skus = {sku for edge in edges for sku in edge}
+    directions: dict[tuple[int, int], list[Candidate]] = defaultdict(list)
+    queries = {query for query, _sku in proposed}
+    rows = (
+        Candidate.objects.filter(Q(query__in=queries, sku__in=skus) | Q(sku__in=queries, query__in=skus))
+        .select_related("set__query", "score").order_by("set_id")
+    )
+    for candidate in rows:
+        edge = (min(candidate.query_id, candidate.sku_id), max(candidate.query_id, candidate.sku_id))
+        if edge in edges:
+            directions[edge].append(candidate)
+    _route_pairs(directions)
+
+
+def _route_pairs(directions: Mapping[tuple[int, int], Sequence[Candidate]]) -> None:
+    policies, now = Policies(), timezone.now()
+    lefts = {left for left, _right in directions}
+    stored = {
+        (pair.left_id, pair.right_id): pair
+        for pair in Pair.objects.select_related("standing").filter(left__in=lefts, right__in={right for _left, right in directions})
+    }
+    pairs = []
+    for edge, candidates in directions.items():
+        pair = stored.get(edge) or Pair(left_id=edge[0], right_id=edge[1], query_id=candidates[0].query_id)
+        _route_pair(pair, candidates, policies)
+        was, pair.in_review = pair.in_review, decisions.needs_review(pair, pair.standing)
+        pair.due_since = (pair.due_since if was and pair.due_since else now) if pair.in_review else None
+        pair.escalated = pair.escalated and pair.in_review
+        pairs.append(pair)
+    _save_pairs(pairs)
+    moved = Q(route=Pair.Route.ACCEPT, standing__isnull=True) | Q(standing__by=Decision.By.POLICY) & ~Q(route=Pair.Route.ACCEPT)
+    followed = (
+        Pair.objects.select_related("left", "right", "score", "reverse_score", "policy", "standing")
+        .filter(moved, pk__in=[pair.pk for pair in pairs]).order_by("pk")
+    )
+    decisions.follow_routes(list(followed), reason="new route")
+
+
+def _save_pairs(pairs: Sequence[Pair]) -> None:
+    fields = ["route", "score", "reverse_score", "policy", "query", "category", "in_review", "escalated", "due_since"]
+    stored = [pair for pair in pairs if pair.pk is not None]
+    Pair.objects.bulk_create([pair for pair in pairs if pair.pk is None], batch_size=200)
+    Pair.objects.bulk_update(stored, fields, batch_size=200)
+
+
+def _route_pair(pair: Pair, candidates: Sequence[Candidate], policies: Policies) -> None:
+    """Set a pair's route from its directions: none may wait; the newest set speaks for a direction; where directions differ, people decide."""
+    newest: dict[int, Candidate] = {candidate.query_id: candidate for candidate in candidates if candidate.score is not None}
+    waiting = any(c.set.status in (Status.PENDING, Status.CLAIMED) for c in candidates)
+    if pair.query_id not in newest and newest:
+        pair.query_id = next(iter(newest))
+    other = pair.left_id if pair.query_id == pair.right_id else pair.right_id
+    forward, reverse = newest.get(pair.query_id), newest.get(other)
+    if forward is None:
+        return
+    versions = {query: policies.of(c.set.category_id or c.set.query.category_id) for query, c in newest.items()}
+    pair.score, pair.reverse_score = forward.score, reverse.score if reverse else None
+    pair.policy = versions[pair.query_id]
+    pair.category_id = forward.set.category_id or forward.set.query.category_id
+    if waiting:
+        return
+    pair.route = agree([
+        route(c.score.probability, accept_at=versions[query].accept_at, review_at=versions[query].review_at)
+        for query, c in newest.items() if c.score is not None
+    ])
+
+
+def fail(*, sets: Sequence[CandidateSet], holder: str, error: str) -> None:
+    """Give failed sets back: each alone from now on, later each time, parked with its error at the third attempt."""
+    now = timezone.now()
+    for row in CandidateSet.objects.filter(pk__in=[s.pk for s in sets], status=Status.CLAIMED, holder=holder):
+        _give_back(row, error=error, not_before=now + timedelta(seconds=2**row.attempts))
+
+
+def _give_back(row: CandidateSet, *, error: str, not_before: datetime | None) -> None:
+    parked = row.attempts >= MOST_ATTEMPTS
+    CandidateSet.objects.filter(pk=row.pk, status=Status.CLAIMED, holder=row.holder).update(
+        status=Status.PARKED if parked else Status.PENDING, holder="", lease_expires_at=None, alone=True,
+        error=error[:2000], not_before=None if parked else not_before,
+    )
+
+
+def retry(*, sets: Sequence[CandidateSet], user: User) -> int:
+    """Put failed sets back in the queue with three new attempts. Returns how many."""
+    with transaction.atomic():
+        count = CandidateSet.objects.filter(pk__in=[s.pk for s in sets], status=Status.PARKED).update(
+            status=Status.PENDING, attempts=0, error="", not_before=None
+        )
+        AuditEvent.objects.create(actor=Actor.of(user).uuid, action="retry scoring", subject=f"{count} candidate sets")
+        wake()
+    return count
+
+
+def sweep() -> int:
+    """Free the claims that died, and wake whoever can work. Returns how many claims were freed."""
+    freed = 0
+    for row in CandidateSet.objects.filter(status=Status.CLAIMED, lease_expires_at__lt=timezone.now()).order_by("id")[:500]:
+        _give_back(row, error="The process that scored this set died or hung.", not_before=None)
+        freed += 1
+    if CandidateSet.objects.filter(status=Status.PENDING).exists():
+        wake()
+    return freed
+
+
+def set_waiting(sets: Q) -> int:
+    """Have sets scored anew: their inputs changed. A result still being computed for the old inputs is told by its generation."""
+    return CandidateSet.objects.filter(sets).update(
+        status=Status.PENDING, holder="", lease_expires_at=None, attempts=0, alone=False, error="", not_before=None, generation=F("generation") + 1
+    )
+
+
+def sku_changed(sku_ids: Sequence[int]) -> None:
+    """Rendered texts changed: score anew, withdraw what policies decided, return what people decided to a reviewer, marked.
+
+    Inside the caller's transaction.
+    """
+    logbook.lock()
+    proposing = Candidate.objects.filter(sku__in=sku_ids).values("set")
+    set_waiting(Q(query__in=sku_ids) | Q(pk__in=proposing))
+    pairs = list(
+        Pair.objects.select_related("left", "right", "score", "reverse_score", "policy", "standing")
+        .filter(Q(left__in=sku_ids) | Q(right__in=sku_ids)).order_by("pk")
+    )
+    now = timezone.now()
+    for pair in pairs:
+        pair.route = Pair.Route.WAITING
+        pair.text_changed = pair.standing is not None and pair.standing.by == Decision.By.PERSON
+        was, pair.in_review = pair.in_review, decisions.needs_review(pair, pair.standing)
+        pair.due_since = (pair.due_since if was and pair.due_since else now) if pair.in_review else None
+    Pair.objects.bulk_update(pairs, ["route", "text_changed", "in_review", "due_since"], batch_size=200)
+    decisions.follow_routes(pairs, reason="text changed")
+    wake()
+
+
+def progress() -> dict[str, int]:
+    """How many sets stand in each status."""
+    counts = dict.fromkeys(Status.values, 0)
+    counts |= dict(CandidateSet.objects.values_list("status").annotate(count=Count("id")).order_by())
+    return counts
+
+
+def report(*, name: str, model: ScoringModel | None = None, device: str = "", doing: str = "", pairs: int = 0,
+           pairs_per_second: float | None = None, error: str = "") -> None:
+    """A worker says that it lives and what it does."""
+    row, _created = Worker.objects.get_or_create(name=name)
+    Worker.objects.filter(pk=row.pk).update(
+        model=model, device=device, doing=doing, pairs_scored=F("pairs_scored") + pairs, error=error[:2000], seen_at=timezone.now(),
+        pairs_per_second=F("pairs_per_second") if pairs_per_second is None else pairs_per_second,
+    )
+
+
+def alive_workers() -> list[Worker]:
+    return list(Worker.objects.select_related("model").filter(seen_at__gte=timezone.now() - ALIVE_FOR).order_by("name"))

@@ -1,0 +1,127 @@
+"""Claim, compute, store: the loop of a process that scores. One model per process, loaded when first needed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from alignment import scoring
+from alignment.models import CandidateSet, ScoringModel
+from alignment.scoring import Fact, Work
+
+if TYPE_CHECKING:
+    from workers.reranker.reranker import Reranker
+
+logger = logging.getLogger(__name__)
+
+CHUNK_SECONDS = 0.5
+SMALLEST_CHUNK = 512
+DOCUMENTS_AT_ONCE = 32
+PAUSE_AFTER_LOAD_ERROR = 30.0
+
+
+class Scorer:
+    """A loaded model, what it is called in the database, and how fast it has been."""
+
+    def __init__(self, reranker: Reranker) -> None:
+        self.reranker = reranker
+        identity = reranker.identity
+        self.model: ScoringModel = scoring.register_model(
+            name=identity.name, revision=identity.revision, dtype=identity.dtype, prompt_format=identity.prompt_format,
+            max_length=identity.max_length, is_demo=reranker.is_demo,
+        )
+        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        self.token_budget = min(4 * SMALLEST_CHUNK, settings.SCORING_TOKEN_BUDGET)
+
+    def step(self) -> bool:
+        """Claim one chunk and score it. Returns whether anything waited."""
+        sets = scoring.claim(holder=self.holder, token_budget=self.token_budget)
+        if not sets:
+            return False
+        try:
+            self._score(sets)
+        except Exception as error:
+            logger.exception("A chunk of %d sets failed", len(sets))
+            if len(sets) == 1:
+                scoring.fail(sets=sets, holder=self.holder, error=f"{type(error).__name__}: {error}")
+                return True
+            for one in sets:
+                try:
+                    self._score([one])
+                except Exception as reason:
+                    scoring.fail(sets=[one], holder=self.holder, error=f"{type(reason).__name__}: {reason}")
+        return True
+
+    def _score(self, sets: Sequence[CandidateSet]) -> None:
+        works = scoring.prepare(sets, model=self.model)
+        started = time.monotonic()
+        facts = self._compute(works, sets)
+        seconds = time.monotonic() - started
+        scoring.store(works=works, facts=facts, model=self.model, holder=self.holder)
+        if facts:
+            wanted = self.token_budget * CHUNK_SECONDS / max(seconds, 0.01)
+            lowest, highest = self.token_budget / 2, self.token_budget * 2
+            self.token_budget = int(min(max(wanted, lowest, SMALLEST_CHUNK), highest, settings.SCORING_TOKEN_BUDGET))
+        scoring.report(
+            name=self.holder, model=self.model, device=self.reranker.device, doing=f"{len(sets)} sets", pairs=len(facts),
+            pairs_per_second=len(facts) / seconds if facts else None,
+        )
+
+    def _compute(self, works: Sequence[Work], sets: Sequence[CandidateSet]) -> list[Fact]:
+        """Score what has no score yet, renewing the claim after every slice that came back."""
+        facts: list[Fact] = []
+        wanted = [
+            (work, list(work.documents.items())[start:start + DOCUMENTS_AT_ONCE])
+            for work in works for start in range(0, len(work.documents), DOCUMENTS_AT_ONCE)
+        ]
+        if not wanted:
+            return facts
+        slices = [wanted] if len(wanted) == len([w for w in works if w.documents]) else [[one] for one in wanted]
+        for part in slices:
+            scored = self.reranker.score_sets([(work.instruction, work.query, [text for _inputs, text in items]) for work, items in part])
+            for (_work, items), scores in zip(part, scored, strict=True):
+                facts += [
+                    Fact(inputs, score.logit, score.probability, score.tokens_read, score.tokens_cut)
+                    for (inputs, _text), score in zip(items, scores, strict=True)
+                ]
+            scoring.renew(holder=self.holder, sets=sets)
+        return facts
+
+
+_scorer: Scorer | None = None
+_not_before = 0.0
+
+
+def load() -> Reranker:
+    """The model that the settings name. Raises workers.reranker.reranker.ModelError."""
+    from workers.reranker.reranker import Reranker
+
+    return Reranker.load(
+        settings.RERANKER_MODEL, device=settings.RERANKER_DEVICE, dtype=settings.RERANKER_DTYPE, max_length=settings.RERANKER_MAX_LENGTH,
+        separator="\n" if settings.RERANKER_SEPARATOR == "single" else "\n\n",
+    )
+
+
+def drain() -> None:
+    """Score until nothing waits. A model that cannot be loaded parks nothing: sets wait, and the worker's row says why."""
+    global _scorer, _not_before
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    if _scorer is None:
+        if time.monotonic() < _not_before:
+            return
+        try:
+            _scorer = Scorer(load())
+        except Exception as error:
+            logger.exception("The model %s cannot be loaded", settings.RERANKER_MODEL)
+            _not_before = time.monotonic() + PAUSE_AFTER_LOAD_ERROR
+            scoring.report(name=name, error=str(error), doing="cannot load the model")
+            return
+    while _scorer.step():
+        pass
+    scoring.report(name=name, model=_scorer.model, device=_scorer.reranker.device, doing="")

@@ -1,0 +1,44 @@
+"""What a worker is woken for. A task takes an id or nothing; the database says what is to be done."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="workers.score_waiting")
+def score_waiting() -> None:
+    """Score what waits, chunk by chunk, until nothing does."""
+    from workers import scorer
+
+    scorer.drain()
+
+
+@shared_task(name="workers.sweep")
+def sweep() -> None:
+    """Free claims that died and go on with rollouts that a killed worker left."""
+    from alignment import importing, rollout, scoring
+
+    scoring.sweep()
+    importing.resume_interrupted()
+    if rollout.waiting():
+        scoring.wake(scoring.ROLL_OUT)
+
+
+@shared_task(name="workers.roll_out")
+def roll_out() -> None:
+    """Apply published policies to the sets that were there before them."""
+    from alignment import rollout
+
+    while rollout.advance():
+        pass
+
+
+@shared_task(name="workers.import_file")
+def import_file(run_id: int) -> None:
+    from alignment import importing
+
+    importing.resume(run_id)
