@@ -6,12 +6,11 @@ others, taken from the same family first and from the most similar listings afte
 
 from __future__ import annotations
 
-import csv
 import json
-from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parent
+from alignment.sample import FOLDER, load
+
 LANGUAGES = ("zh", "en", "fr", "es", "de")
 NEGATIVES = 4
 
@@ -33,12 +32,6 @@ def similarity(left: str, right: str) -> float:
     """Jaccard similarity of character trigrams."""
     a, b = trigrams(left), trigrams(right)
     return len(a & b) / len(a | b)
-
-
-def load() -> list[Listing]:
-    truth = {(row["source"], row["external_id"]): row for row in csv.DictReader((FOLDER / "truth.csv").open(encoding="utf-8", newline=""))}
-    listings = [json.loads(line) for line in (FOLDER / "catalogue.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [listing | truth[listing["source"], listing["external_id"]] for listing in listings]
 
 
 def build(listings: list[Listing]) -> list[dict[str, Any]]:

@@ -1,0 +1,118 @@
+"""Candidate sets, from a caller or from retrieval. A set is stored whole or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Q
+
+from alignment import scoring
+from alignment.models import SKU, ApiToken, Candidate, CandidateSet, Category
+
+MOST_CANDIDATES = 500
+SETS_AT_ONCE = 50
+
+
+class CandidateError(ValueError):
+    """A set that cannot be stored; the text says why."""
+
+
+class IdempotencyConflict(CandidateError):
+    """The key was used for another request."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What retrieval found for one query: SKU ids with scores from 0 to 1, best first."""
+
+    query_id: int
+    found: Sequence[tuple[int, float]]
+
+
+def post_set(
+    *, query: SKU, candidates: Sequence[SKU], category: Category | None = None, owner: uuid.UUID | None = None, token: ApiToken | None = None,
+    idempotency_key: str = "", request_hash: str = "", interactive: bool = False,
+) -> tuple[CandidateSet, bool]:
+    """Store a caller's set and wake the workers. Returns it and whether it is new.
+
+    Raises CandidateError, or IdempotencyConflict when the key came with another request before.
+    """
+    ids = [sku.pk for sku in candidates]
+    if not 1 <= len(ids) <= MOST_CANDIDATES:
+        raise CandidateError(f"a set has 1 to {MOST_CANDIDATES} candidates; this one has {len(ids)}")
+    if query.pk in ids:
+        raise CandidateError("a SKU is never its own candidate")
+    if len(set(ids)) != len(ids):
+        raise CandidateError("a candidate is named twice")
+    with transaction.atomic():
+        if idempotency_key:
+            made, new = CandidateSet.objects.get_or_create(
+                owner_id=owner, idempotency_key=idempotency_key,
+                defaults={
+                    "query": query, "category": category, "origin": CandidateSet.Origin.CALLER, "token": token, "request_hash": request_hash,
+                    "interactive": interactive,
+                },
+            )
+            if not new:
+                if made.request_hash != request_hash:
+                    raise IdempotencyConflict("this Idempotency-Key was used for another request")
+                return made, False
+        else:
+            made = CandidateSet.objects.create(
+                query=query, category=category, origin=CandidateSet.Origin.CALLER, token=token, owner_id=owner, interactive=interactive
+            )
+        Candidate.objects.bulk_create(Candidate(set=made, query=query, sku_id=sku, rank=rank) for rank, sku in enumerate(ids, 1))
+        scoring.wake()
+    return made, True
+
+
+def store_proposals(proposals: Iterable[Proposal]) -> int:
+    """Store retrieval's proposals, some at a time, so that no other writer waits long. Returns how many sets were stored or changed.
+
+    A query has one retrieved set. Stored again, it gains new candidates and new ranks; a candidate that was scored stays, since its score
+    is a fact that a pair may rest on. Only a set that gained a candidate waits to be scored again.
+    """
+    chunk: list[Proposal] = []
+    changed = 0
+    for proposal in proposals:
+        chunk.append(proposal)
+        if len(chunk) == SETS_AT_ONCE:
+            changed += _store(chunk)
+            chunk = []
+    return changed + (_store(chunk) if chunk else 0)
+
+
+def _store(chunk: Sequence[Proposal]) -> int:
+    with transaction.atomic():
+        origin = CandidateSet.Origin.RETRIEVAL
+        wanted = {proposal.query_id: proposal for proposal in chunk}
+        present = dict(CandidateSet.objects.filter(query__in=wanted, origin=origin).values_list("query_id", "id"))
+        fresh = [CandidateSet(query_id=query, origin=origin) for query, proposal in wanted.items() if query not in present and proposal.found]
+        CandidateSet.objects.bulk_create(fresh, ignore_conflicts=True)
+        sets = dict(CandidateSet.objects.filter(query__in=wanted, origin=origin).values_list("query_id", "id"))
+        stored = {
+            (candidate.set_id, candidate.sku_id): candidate for candidate in Candidate.objects.filter(set__in=present.values())
+        } if present else {}
+        new, moved, kept, gained = [], [], set(), set()
+        for query, proposal in wanted.items():
+            for rank, (sku, score) in enumerate(proposal.found, 1):
+                if sku == query:
+                    raise CandidateError("a SKU is never its own candidate")
+                candidate = stored.get((sets[query], sku))
+                if candidate is None:
+                    new.append(Candidate(set_id=sets[query], query_id=query, sku_id=sku, rank=rank, retrieval_score=score))
+                    gained.add(sets[query])
+                    continue
+                kept.add(candidate.pk)
+                if (candidate.rank, candidate.retrieval_score) != (rank, score):
+                    candidate.rank, candidate.retrieval_score = rank, score
+                    moved.append(candidate)
+        Candidate.objects.bulk_create(new, batch_size=1000)
+        Candidate.objects.bulk_update(moved, ["rank", "retrieval_score"], batch_size=300)
+        gone = [c.pk for c in stored.values() if c.pk not in kept and c.score_id is None]
+        Candidate.objects.filter(pk__in=gone).delete()
+        scoring.set_waiting(Q(pk__in=gained & set(present.values())))
+    return len(gained)

@@ -1,0 +1,49 @@
+"""Writes to the catalogue that are not a file: categories, inline listings, corrected languages."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from alignment import scoring
+from alignment.models import SKU, Actor, AuditEvent, Category, User
+
+LONGEST_PATH = 1000
+
+
+class CategoryError(ValueError):
+    """A category path that cannot be used; the text says why."""
+
+
+def split_path(path: str) -> list[str]:
+    return [part.strip() for part in path.split(Category.SEPARATOR.strip()) if part.strip()]
+
+
+def get_category(path: str, *, create: bool = False) -> Category | None:
+    """The category at a path such as "Baby > Strollers", made with its ancestors when asked. Raises CategoryError."""
+    names = split_path(path)
+    if not names:
+        return None
+    whole = Category.SEPARATOR.join(names)
+    if len(whole) > LONGEST_PATH or any(len(name) > 200 for name in names):
+        raise CategoryError(f"the category path is longer than {LONGEST_PATH} characters, or one of its names than 200")
+    found = Category.objects.filter(path=whole).first()
+    if found or not create:
+        return found
+    current = Category.objects.get(path="")
+    for depth, name in enumerate(names, 1):
+        current, _made = Category.objects.get_or_create(path=Category.SEPARATOR.join(names[:depth]), defaults={"name": name, "parent": current})
+    return current
+
+
+def correct_language(*, sku: SKU, language: str, user: User) -> None:
+    """A person says what language a listing is in. No import overwrites it."""
+    with transaction.atomic():
+        AuditEvent.objects.create(
+            actor=Actor.of(user).uuid, action="correct language", subject=str(sku.uuid), detail={"from": sku.language, "to": language}
+        )
+        SKU.objects.filter(pk=sku.pk).update(language=language, language_origin=SKU.LanguageOrigin.CORRECTED, updated_at=timezone.now())
+        # The language may stand in the instruction.
+        scoring.set_waiting(Q(query=sku))
+        scoring.wake()

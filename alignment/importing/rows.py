@@ -1,0 +1,203 @@
+"""One row of a file as a listing, or the columns that are wrong with it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlparse
+
+from alignment.importing.readers import FileError, Row
+
+FIELDS = ("external_id", "title", "description", "language", "category", "gtin", "url", "image_url", "attributes")
+ALIASES = {
+    "external_id": ("external_id", "id", "sku", "variant sku", "offer_id", "商品编号", "编号", "货号"),
+    "title": ("title", "name", "product name", "标题", "商品名称", "名称", "titre", "título", "titel"),
+    "description": ("description", "body (html)", "描述", "商品描述", "详情", "descripción", "beschreibung"),
+    "language": ("language", "lang", "语言", "langue", "idioma", "sprache"),
+    "category": ("category", "product category", "类目", "分类", "catégorie", "categoría", "kategorie"),
+    "gtin": ("gtin", "ean", "upc", "barcode", "variant barcode", "条码", "条形码"),
+    "url": ("url", "link", "链接"),
+    "image_url": ("image_url", "image link", "image src", "图片", "图片链接"),
+    "attributes": ("attributes", "属性"),
+}
+SHOPIFY = {"Handle", "Title", "Body (HTML)", "Vendor"}
+LIMITS = {"external_id": 200, "title": 2000, "description": 100_000, "language": 16, "category": 1000, "url": 2000, "image_url": 2000}
+MOST_ATTRIBUTES = 200
+TAGS = re.compile(r"<[^>]*>")
+# Lone surrogates too: no database takes them.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# A Shopify export writes a product's own cells on its first row only.
+OF_PRODUCT = ("Title", "Body (HTML)", "Vendor", "Product Category", "Type", "Option1 Name", "Option2 Name", "Option3 Name", "Image Src")
+OF_VARIANT = ("Variant SKU", "Variant Barcode", "Variant Price", "Option1 Value")
+
+
+class ColumnError(ValueError):
+    """A cell that cannot be imported."""
+
+    def __init__(self, column: str, reason: str, value: object = "") -> None:
+        super().__init__(reason)
+        self.column, self.reason, self.value = column, reason, str(value)[:200]
+
+
+@dataclass
+class Listing:
+    """A row that is right."""
+
+    external_id: str
+    title: str
+    description: str = ""
+    language: str = ""
+    category: str = ""
+    gtin: str = ""
+    url: str = ""
+    image_url: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+def columns(header: list[str], mapping: Mapping[str, str], *, per_row: bool = False) -> dict[str, str]:
+    """Which column of the file feeds which field: as mapped, else by a known name. Raises FileError.
+
+    Where each row names its own columns (`per_row`) one that lacks a needed column is that row's error, not the file's.
+    """
+    for name, column in mapping.items():
+        if name not in FIELDS:
+            raise FileError(f"--map names the field {name!r}; the fields are {', '.join(FIELDS)}.")
+        if column not in header and not per_row:
+            raise FileError(f"--map names the column {column!r}; the file has {', '.join(header[:30])}.")
+    lowered = {name.lower(): name for name in header}
+    found = dict(mapping)
+    for name in FIELDS:
+        if name not in found:
+            known = next((lowered[alias] for alias in ALIASES[name] if alias in lowered), None)
+            if known:
+                found[name] = known
+    if "external_id" not in found and "Handle" in header:
+        found["external_id"] = "Handle"
+    for name in ("external_id", "title"):
+        if name not in found and not per_row:
+            raise FileError(f"No column holds the {name}; name it with --map {name}=COLUMN. The file has {', '.join(header[:30])}.")
+        found.setdefault(name, name)
+    return found
+
+
+def left_out(header: list[str], fields: Mapping[str, str], *, shopify: bool = False) -> set[str]:
+    """Columns that feed nothing."""
+    used = set(fields.values()) | (set(OF_PRODUCT) | set(OF_VARIANT) | {"Handle", "Option2 Value", "Option3 Value"} if shopify else set())
+    return {name for name in header if name and name not in used and not name.lower().startswith("attribute:")}
+
+
+def variant(row: Row, product: Row) -> Row | None:
+    """A row of a Shopify export with what its product's first row says; None for a row that only adds a picture."""
+    if row.get("Title") or not row.get("Handle") or row.get("Handle") != product.get("Handle"):
+        return row
+    if not any(row.get(column) for column in OF_VARIANT):
+        return None
+    return row | {column: row.get(column) or product.get(column, "") for column in OF_PRODUCT}
+
+
+def clean(value: object) -> str:
+    return CONTROL.sub(" ", unicodedata.normalize("NFC", str(value))).strip()
+
+
+def identify(row: Row, fields: Mapping[str, str], *, shopify: bool = False) -> str:
+    """The row's external id, "" where it has none. A Shopify variant without a SKU of its own goes by its handle and options."""
+    value = row.get(fields["external_id"])
+    found = "" if value is None or isinstance(value, (dict, list, bool)) else clean(value)
+    if shopify and not found:
+        options = [clean(row.get(f"Option{number} Value") or "") for number in (1, 2, 3)]
+        found = "/".join([clean(row.get("Handle") or ""), *(option for option in options if option and option != "Default Title")])
+    return found
+
+
+def parse(row: Row, fields: Mapping[str, str], *, shopify: bool = False) -> Listing:
+    """A listing out of a row. Raises ColumnError for the first cell that is wrong."""
+    values = {name: _text(row.get(column), column) for name, column in fields.items() if name != "attributes"}
+    values["external_id"] = identify(row, fields, shopify=shopify)
+    if shopify:
+        values["description"] = " ".join(html.unescape(TAGS.sub(" ", values.get("description", ""))).split())
+        values["category"] = values.get("category") or clean(row.get("Type") or "")
+        values["gtin"] = values.get("gtin", "").lstrip("'")
+    for name, limit in LIMITS.items():
+        if len(values.get(name, "")) > limit:
+            raise ColumnError(fields.get(name, name), f"longer than {limit:,} characters; shorten it", values[name])
+    for name in ("external_id", "title"):
+        if not values[name]:
+            raise ColumnError(fields[name], f"empty; every listing needs a {name}")
+    if values.get("gtin"):
+        values["gtin"] = gtin(values["gtin"], fields["gtin"])
+    if values.get("language"):
+        values["language"] = language_code(values["language"], fields["language"])
+    for name in ("url", "image_url"):
+        if values.get(name) and not _is_web_address(values[name]):
+            raise ColumnError(fields[name], "not a web address; it must start with http:// or https://", values[name])
+    return Listing(**values, attributes=attributes(row, fields, shopify=shopify))
+
+
+def _text(value: object, column: str) -> str:
+    if isinstance(value, (dict, list, bool)):
+        raise ColumnError(column, "not a text; write it in quotes", value)
+    return "" if value is None else clean(value)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parsed = urlparse(text)
+    except ValueError:
+        return False
+    return parsed.scheme in {"http", "https"} and bool(parsed.netloc)
+
+
+def gtin(text: str, column: str) -> str:
+    """A GTIN of 8, 12, 13 or 14 digits whose check digit is right (GS1 General Specifications, 7.9), filled to 14 with zeros.
+
+    Filled, a UPC and the EAN that it is part of are one text.
+    """
+    digits = re.sub(r"[\s-]", "", text)
+    if not digits.isascii() or not digits.isdigit() or len(digits) not in {8, 12, 13, 14}:
+        raise ColumnError(column, "not a GTIN; it has 8, 12, 13 or 14 digits, leading zeros included; correct it or leave it empty", text)
+    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits[:-1])))
+    if (10 - total % 10) % 10 != int(digits[-1]):
+        raise ColumnError(column, "not a GTIN; its check digit is wrong; correct it or leave it empty", text)
+    if not digits.strip("0"):
+        raise ColumnError(column, "not a GTIN, only zeros; leave it empty", text)
+    return digits.zfill(14)
+
+
+def language_code(text: str, column: str) -> str:
+    code = text.replace("_", "-").lower()
+    if not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8})?", code):
+        raise ColumnError(column, "not a language code; write one such as en, zh or pt-br", text)
+    return code
+
+
+def attributes(row: Row, fields: Mapping[str, str], *, shopify: bool) -> dict[str, str]:
+    """From a JSON object in the attributes column, from columns named attribute:KEY, and from Shopify's options."""
+    found: dict[str, str] = {}
+    column = fields.get("attributes")
+    raw = row.get(column) if column else None
+    if raw:
+        try:
+            parsed: Any = json.loads(raw) if isinstance(raw, str) else raw
+        except (ValueError, RecursionError):
+            raise ColumnError(column or "", "not a JSON object; write such as {\"colour\": \"red\"}", raw) from None
+        if not isinstance(parsed, dict) or any(isinstance(value, (dict, list)) for value in parsed.values()):
+            raise ColumnError(column or "", "not a flat JSON object of names and values", raw)
+        found |= {clean(key): clean(value) for key, value in parsed.items() if value is not None and clean(value)}
+    for name, value in row.items():
+        if name.lower().startswith("attribute:") and value not in (None, "") and clean(value):
+            found[clean(name[10:])] = clean(value)
+    if shopify:
+        for number in (1, 2, 3):
+            name, value = row.get(f"Option{number} Name"), row.get(f"Option{number} Value")
+            if name and value and value != "Default Title":
+                found[clean(name)] = clean(value)
+        if row.get("Vendor") and clean(row["Vendor"]):
+            found["Vendor"] = clean(row["Vendor"])
+    if len(found) > MOST_ATTRIBUTES or any(len(key) > 200 or len(value) > 2000 for key, value in found.items()):
+        raise ColumnError(column or "attributes", f"more than {MOST_ATTRIBUTES} attributes, or one longer than 2,000 characters")
+    return found
