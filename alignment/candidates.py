@@ -33,8 +33,15 @@ class Proposal:
 
 
 def post_set(
-    *, query: SKU, candidates: Sequence[SKU], category: Category | None = None, owner: uuid.UUID | None = None, token: ApiToken | None = None,
-    idempotency_key: str = "", request_hash: str = "", interactive: bool = False,
+    *,
+    query: SKU,
+    candidates: Sequence[SKU],
+    category: Category | None = None,
+    owner: uuid.UUID | None = None,
+    token: ApiToken | None = None,
+    idempotency_key: str = "",
+    request_hash: str = "",
+    interactive: bool = False,
 ) -> tuple[CandidateSet, bool]:
     """Store a caller's set and wake the workers. Returns it and whether it is new.
 
@@ -50,9 +57,14 @@ def post_set(
     with transaction.atomic():
         if idempotency_key:
             made, new = CandidateSet.objects.get_or_create(
-                owner_id=owner, idempotency_key=idempotency_key,
+                owner_id=owner,
+                idempotency_key=idempotency_key,
                 defaults={
-                    "query": query, "category": category, "origin": CandidateSet.Origin.CALLER, "token": token, "request_hash": request_hash,
+                    "query": query,
+                    "category": category,
+                    "origin": CandidateSet.Origin.CALLER,
+                    "token": token,
+                    "request_hash": request_hash,
                     "interactive": interactive,
                 },
             )
@@ -90,12 +102,16 @@ def _store(chunk: Sequence[Proposal]) -> int:
         origin = CandidateSet.Origin.RETRIEVAL
         wanted = {proposal.query_id: proposal for proposal in chunk}
         present = dict(CandidateSet.objects.filter(query__in=wanted, origin=origin).values_list("query_id", "id"))
-        fresh = [CandidateSet(query_id=query, origin=origin) for query, proposal in wanted.items() if query not in present and proposal.found]
+        fresh = [
+            CandidateSet(query_id=query, origin=origin) for query, proposal in wanted.items() if query not in present and proposal.found
+        ]
         CandidateSet.objects.bulk_create(fresh, ignore_conflicts=True)
         sets = dict(CandidateSet.objects.filter(query__in=wanted, origin=origin).values_list("query_id", "id"))
-        stored = {
-            (candidate.set_id, candidate.sku_id): candidate for candidate in Candidate.objects.filter(set__in=present.values())
-        } if present else {}
+        stored = (
+            {(candidate.set_id, candidate.sku_id): candidate for candidate in Candidate.objects.filter(set__in=present.values())}
+            if present
+            else {}
+        )
         new, moved, kept, gained = [], [], set(), set()
         for query, proposal in wanted.items():
             for rank, (sku, score) in enumerate(proposal.found, 1):

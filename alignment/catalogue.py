@@ -33,7 +33,9 @@ def get_category(path: str, *, create: bool = False) -> Category | None:
         return found
     current = Category.objects.get(path="")
     for depth, name in enumerate(names, 1):
-        current, _made = Category.objects.get_or_create(path=Category.SEPARATOR.join(names[:depth]), defaults={"name": name, "parent": current})
+        current, _made = Category.objects.get_or_create(
+            path=Category.SEPARATOR.join(names[:depth]), defaults={"name": name, "parent": current}
+        )
     return current
 
 

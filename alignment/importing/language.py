@@ -11,7 +11,7 @@ LANGUAGES = ("en", "zh", "fr", "es", "de", "it", "pt", "nl", "pl", "ja", "ko", "
 
 @lru_cache(maxsize=1)
 def identifier() -> LanguageIdentifier:
-    model = LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True)
+    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     model.set_languages(list(LANGUAGES))
     return model
 

@@ -104,7 +104,7 @@ def _csv(path: Path) -> Iterator[tuple[int, Row | BadLine]]:
                 continue
             if not any(cell.strip() for cell in cells):
                 continue
-            if any(cell.strip() for cell in cells[len(header):]):
+            if any(cell.strip() for cell in cells[len(header) :]):
                 reason = f"the row has {len(cells)} cells, the header names {len(header)} columns; quote cells that hold {delimiter!r}"
                 yield line, BadLine(reason)
                 continue

@@ -184,7 +184,7 @@ def attributes(row: Row, fields: Mapping[str, str], *, shopify: bool) -> dict[st
         try:
             parsed: Any = json.loads(raw) if isinstance(raw, str) else raw
         except (ValueError, RecursionError):
-            raise ColumnError(column or "", "not a JSON object; write such as {\"colour\": \"red\"}", raw) from None
+            raise ColumnError(column or "", 'not a JSON object; write such as {"colour": "red"}', raw) from None
         if not isinstance(parsed, dict) or any(isinstance(value, (dict, list)) for value in parsed.values()):
             raise ColumnError(column or "", "not a flat JSON object of names and values", raw)
         found |= {clean(key): clean(value) for key, value in parsed.items() if value is not None and clean(value)}

@@ -143,7 +143,7 @@ def _listings(run: ImportRun, path: Path, errors: _Errors, ignored: set[str]) ->
             continue
         if per_row or not fields:
             fields = rows.columns(list(row), run.mapping, per_row=per_row)
-            shopify = not per_row and rows.SHOPIFY <= set(row)
+            shopify = not per_row and rows.SHOPIFY.issubset(row)
             if len(ignored) < MOST_NAMED_COLUMNS:
                 ignored |= {name[:200] for name in rows.left_out(list(row), fields, shopify=shopify)}
         if shopify:
@@ -251,17 +251,20 @@ class _Importer:
         return True
 
     def delist(self) -> None:
-        """Mark what a complete file no longer has. A row in error whose id can be read is not missing; one whose id cannot may be anyone."""
+        """Mark what a complete file no longer has.
+
+        A row in error whose id can be read is not missing; one whose id cannot be read may be any SKU, so then nothing is marked.
+        """
         if not self.seen:
             raise FileError("No row of the file could be imported, so nothing was delisted; mend the rows and import it again.")
         if self.errors.unreadable:
             self.run.error = (
-                f"Nothing was delisted: in {self.errors.unreadable} rows the external_id cannot be read, and they may be what seems missing; "
-                "mend them and import the file again."
+                f"Nothing was delisted: in {self.errors.unreadable} rows the external_id cannot be read, and they may be what seems "
+                "missing; mend them and import the file again."
             )
             return
         present = self.seen | self.errors.external_ids
         listed = SKU.objects.filter(source=self.run.source, delisted_at__isnull=True).order_by("pk")
         gone = [pk for pk, external_id in listed.values_list("pk", "external_id").iterator(chunk_size=5000) if external_id not in present]
         for start in range(0, len(gone), ROWS_AT_ONCE):
-            self.run.delisted_count += store.delist(self.run.source, gone[start:start + ROWS_AT_ONCE])
+            self.run.delisted_count += store.delist(self.run.source, gone[start : start + ROWS_AT_ONCE])

@@ -19,8 +19,19 @@ from alignment.models import SKU, Source
 
 Origin = SKU.LanguageOrigin
 FIELDS = (
-    "language", "language_origin", "title", "description", "attributes", "gtin", "url", "image_url", "category", "content_hash", "text_hash",
-    "delisted_at", "updated_at",
+    "language",
+    "language_origin",
+    "title",
+    "description",
+    "attributes",
+    "gtin",
+    "url",
+    "image_url",
+    "category",
+    "content_hash",
+    "text_hash",
+    "delisted_at",
+    "updated_at",
 )
 
 
@@ -42,7 +53,8 @@ def guess_languages(listings: Sequence[Listing], source: Source) -> dict[str, st
         return {}
     return {
         listing.external_id: language.detect(f"{listing.title} {listing.description[:500]}", confidence=settings.LANGUAGE_CONFIDENCE)
-        for listing in listings if not listing.language
+        for listing in listings
+        if not listing.language
     }
 
 

@@ -25,7 +25,7 @@ def text(listing: Listing) -> str:
 
 def trigrams(value: str) -> set[str]:
     padded = f"  {' '.join(value.lower().split())} "
-    return {padded[i:i + 3] for i in range(len(padded) - 2)}
+    return {padded[i : i + 3] for i in range(len(padded) - 2)}
 
 
 def similarity(left: str, right: str) -> float:
@@ -48,13 +48,19 @@ def build(listings: list[Listing]) -> list[dict[str, Any]]:
             others.sort(key=lambda x: (x["family"] != family, -similarity(text(query), text(x)), x["source"], x["external_id"]))
             candidates = [{"text": text(answer), "lang": answer["language"], "label": 1}]
             candidates += [
-                {"text": text(x), "lang": x["language"], "label": 0, "sim": round(similarity(text(query), text(x)), 3)} for x in others[:NEGATIVES]
+                {"text": text(x), "lang": x["language"], "label": 0, "sim": round(similarity(text(query), text(x)), 3)}
+                for x in others[:NEGATIVES]
             ]
             turned = number % len(candidates)
-            sets.append({
-                "query": text(query), "query_lang": query["language"], "category": query["category"], "family": family,
-                "candidates": candidates[turned:] + candidates[:turned],
-            })
+            sets.append(
+                {
+                    "query": text(query),
+                    "query_lang": query["language"],
+                    "category": query["category"],
+                    "family": family,
+                    "candidates": candidates[turned:] + candidates[:turned],
+                }
+            )
     return sets
 
 

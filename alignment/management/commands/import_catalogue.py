@@ -34,7 +34,9 @@ class Command(BaseCommand):
         source, _made = Source.objects.get_or_create(name=options["source"], defaults={"language": options["language"]})
         if options["language"] and source.language != options["language"]:
             if source.language:
-                raise CommandError(f"The listings of {source.name} are in {source.language!r}; give another language in a column of the file.")
+                raise CommandError(
+                    f"The listings of {source.name} are in {source.language!r}; give another language in a column of the file."
+                )
             source.language = options["language"]
             source.save(update_fields=["language"])
         run = ImportRun.objects.create(source=source, file_name=path.name[-255:], mapping=mapping, complete=options["complete"])

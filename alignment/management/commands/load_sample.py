@@ -9,8 +9,8 @@ from alignment.policies import publish
 from alignment.sample import FOLDER, SHOPS, load
 
 POLICIES = {
-    "Baby": "Given a listing of a product for babies, judge whether the document is a listing of exactly the same product with equal safety "
-    "certification, age range, size and quantity. Language, wording and shop do not matter.",
+    "Baby": "Given a listing of a product for babies, judge whether the document is a listing of exactly the same product with equal "
+    "safety certification, age range, size and quantity. Language, wording and shop do not matter.",
     "Power": "Given a listing of a power product, judge whether the document is a listing of exactly the same product with equal technical "
     "parameters: voltage, current, power, capacity, connectors and quantity. Language, wording and shop do not matter.",
 }

@@ -1,0 +1,79 @@
+"""Candidate sets: a caller's, and retrieval's."""
+
+from __future__ import annotations
+
+import uuid
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from alignment import candidates
+from alignment.candidates import CandidateError, IdempotencyConflict, Proposal
+from alignment.models import SKU, Candidate, CandidateSet, PolicyVersion
+from alignment.sample import load
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_repeated_post_is_the_same_post() -> None:
+    query, other = factories.make_sku(), factories.make_sku()
+    owner = uuid.uuid4()
+    first, new = candidates.post_set(query=query, candidates=[other], owner=owner, idempotency_key="k", request_hash="a")
+    again, new_again = candidates.post_set(query=query, candidates=[other], owner=owner, idempotency_key="k", request_hash="a")
+    assert (first.pk, new, new_again, first.status) == (again.pk, True, False, "pending")
+    with pytest.raises(IdempotencyConflict):
+        candidates.post_set(query=query, candidates=[other], owner=owner, idempotency_key="k", request_hash="b")
+    _other_owner, new = candidates.post_set(query=query, candidates=[other], owner=uuid.uuid4(), idempotency_key="k", request_hash="b")
+    assert new
+
+
+def test_a_set_is_refused_whole() -> None:
+    query, other = factories.make_sku(), factories.make_sku()
+    for wrong in ([], [query], [other, other], [other] * 501):
+        with pytest.raises(CandidateError):
+            candidates.post_set(query=query, candidates=wrong)
+    assert not CandidateSet.objects.exists()
+
+
+def test_a_rebuilt_set_waits_only_when_it_gained_something() -> None:
+    query, a, b, c = (factories.make_sku() for _ in range(4))
+    assert candidates.store_proposals([Proposal(query.pk, [(a.pk, 0.9), (b.pk, 0.5)])]) == 1
+    factories.score_waiting_sets(0.1)
+    assert candidates.store_proposals([Proposal(query.pk, [(b.pk, 0.8)])]) == 0
+    made = CandidateSet.objects.get()
+    assert made.status == "scored" and made.candidates.count() == 2, "what was scored stays"
+    assert candidates.store_proposals([Proposal(query.pk, [(c.pk, 0.9)])]) == 1
+    made.refresh_from_db()
+    assert (made.status, made.generation) == ("pending", 1)
+    candidates.store_proposals([Proposal(query.pk, [(a.pk, 0.9)])])
+    assert not made.candidates.filter(sku=c).exists(), "what was never scored goes"
+
+
+@pytest.fixture
+def sample() -> None:
+    call_command("load_sample", stdout=StringIO())
+
+
+def test_the_sample_is_loaded_once_and_can_be_retrieved_across_languages(sample: None) -> None:
+    counts = SKU.objects.count(), Candidate.objects.count(), PolicyVersion.objects.count()
+    call_command("load_sample", stdout=StringIO())
+    assert (SKU.objects.count(), Candidate.objects.count(), PolicyVersion.objects.count()) == counts
+    assert counts[0] == len(load())
+    call_command("build_candidates", k=20, stdout=StringIO())
+    product = {(row["source"], row["external_id"]): row["product"] for row in load()}
+    skus = {sku.pk: sku for sku in SKU.objects.select_related("source")}
+    truth = {pk: product[sku.source.name, sku.external_id] for pk, sku in skus.items()}
+    right = {
+        (q.pk, d.pk)
+        for q in skus.values()
+        if q.language == "zh"
+        for d in skus.values()
+        if d.language == "en" and truth[q.pk] == truth[d.pk]
+    }
+    found = set(Candidate.objects.values_list("query_id", "sku_id"))
+    recall = len(right & found) / len(right)
+    print(f"zh to en recall at 20: {recall:.1%} of {len(right)}")
+    assert recall >= 0.8
+    assert not any(query == sku for query, sku in found)
