@@ -193,9 +193,9 @@ def attributes(row: Row, fields: Mapping[str, str], *, shopify: bool) -> dict[st
             found[clean(name[10:])] = clean(value)
     if shopify:
         for number in (1, 2, 3):
-            name, value = row.get(f"Option{number} Name"), row.get(f"Option{number} Value")
-            if name and value and value != "Default Title":
-                found[clean(name)] = clean(value)
+            option, chosen = row.get(f"Option{number} Name"), row.get(f"Option{number} Value")
+            if option and chosen and chosen != "Default Title":
+                found[clean(option)] = clean(chosen)
         if row.get("Vendor") and clean(row["Vendor"]):
             found["Vendor"] = clean(row["Vendor"])
     if len(found) > MOST_ATTRIBUTES or any(len(key) > 200 or len(value) > 2000 for key, value in found.items()):

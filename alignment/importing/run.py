@@ -23,7 +23,7 @@ from alignment.importing.readers import BadLine, FileError, Row
 from alignment.importing.rows import ColumnError, Listing
 from alignment.models import SKU, ImportRun, RowError, Source, User
 
-ROWS_AT_ONCE = 250
+ROWS_AT_ONCE = 100
 MOST_KEPT_ERRORS = 1000
 MOST_NAMED_COLUMNS = 100
 STALLED_AFTER = timedelta(minutes=5)

@@ -54,8 +54,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Columns left out: {', '.join(ignored)}. Name one with --map FIELD=COLUMN, or call it attribute:NAME.")
         if run.error:
             self.stderr.write(run.error)
-        for error in run.row_errors.all()[:20]:
-            self.stderr.write(f"line {error.line}, {error.column or 'whole line'}: {error.reason}")
+        for row in run.row_errors.all()[:20]:
+            self.stderr.write(f"line {row.line}, {row.column or 'whole line'}: {row.reason}")
         if run.error_count:
             if options["errors"]:
                 shutil.copyfile(importing.errors_file(run), options["errors"])
