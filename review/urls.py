@@ -1,3 +1,38 @@
-from django.urls import URLPattern
+from django.contrib.auth import views as auth
+from django.urls import URLPattern, path
+from django.views.i18n import set_language
 
-urlpatterns: list[URLPattern] = []
+from review.views import account, cases, conflicts, imports, policies, scoring
+
+urlpatterns: list[URLPattern] = [
+    path("", account.home, name="home"),
+    path("sign-in/", auth.LoginView.as_view(template_name="review/sign_in.html", redirect_authenticated_user=True), name="sign-in"),
+    path("sign-out/", auth.LogoutView.as_view(), name="sign-out"),
+    path(
+        "password/",
+        auth.PasswordChangeView.as_view(template_name="review/change_password.html", success_url="/password/changed/"),
+        name="change-password",
+    ),
+    path(
+        "password/changed/", auth.PasswordChangeDoneView.as_view(template_name="review/password_changed.html"), name="password_change_done"
+    ),
+    path("language/", set_language, name="set_language"),
+    path("review/", cases.case, name="case"),
+    path("review/decide/", cases.decide, name="decide"),
+    path("review/undo/", cases.undo, name="undo"),
+    path("review/leave/", cases.leave, name="leave"),
+    path("review/paused/", cases.paused, name="paused"),
+    path("escalated/", cases.escalated, name="escalated"),
+    path("policies/", policies.policy_list, name="policies"),
+    path("policies/<int:category_id>/", policies.policy, name="policy"),
+    path("policies/<int:category_id>/effect/", policies.policy_effect, name="policy-effect"),
+    path("policies/versions/<int:version_id>/roll-back/", policies.roll_back, name="roll-back"),
+    path("scoring/", scoring.page, name="scoring"),
+    path("scoring/progress/", scoring.progress, name="progress"),
+    path("scoring/retry/", scoring.retry, name="retry"),
+    path("conflicts/", conflicts.page, name="conflicts"),
+    path("conflicts/<int:pair_id>/settle/", conflicts.settle, name="settle"),
+    path("imports/", imports.page, name="imports"),
+    path("imports/<uuid:run>/", imports.detail, name="import"),
+    path("imports/<uuid:run>/errors.csv", imports.errors, name="import-errors"),
+]

@@ -1,0 +1,160 @@
+"""Which case a person takes next, and what keeps it theirs.
+
+A case is the open pairs of one query SKU. A lease holds the query and every SKU of the pairs it was taken with; a SKU is held
+once, so whoever comes second gets another case. Only pairs whose two SKUs the lease holds belong to it: a pair that opens
+under the same query later waits for the next lease.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from alignment.models import Actor, Decision, Pair, User
+from review.models import HeldSKU, Lease
+
+MOST_PAIRS = 50
+ATTEMPTS = 5
+SHOWN = (
+    "left__source",
+    "right__source",
+    "query__source",
+    "category",
+    "score__model",
+    "reverse_score__model",
+    "policy__category",
+    "standing",
+)
+
+
+class NotHeld(Exception):
+    """The pair is not in a case that this person holds: the hold expired, or it was never theirs."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one person holds: the lease and its open pairs, best score first."""
+
+    lease: Lease
+    pairs: list[Pair]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What one person could still be given."""
+
+    cases: int
+    pairs: int
+
+
+def open_pairs(user: User, *, escalated: bool) -> QuerySet[Pair]:
+    """The open pairs that this person may be shown: escalated ones or the others, without those they found unsure themselves."""
+    pairs = Pair.objects.filter(in_review=True, escalated=escalated)
+    if escalated:
+        return pairs if user.is_admin else pairs.none()
+    actor = Actor.objects.filter(user=user).values("uuid")
+    mine = Decision.objects.filter(pair=OuterRef("pk"), actor__in=actor, verdict=Decision.Verdict.UNSURE, withdrawn_by__isnull=True)
+    # Written as NOT (a AND b) on nullable columns it would lose the pairs on which nothing stands.
+    return pairs.filter(Q(standing__isnull=True) | ~Q(standing__verdict=Decision.Verdict.UNSURE) | ~Exists(mine))
+
+
+def left(user: User, *, escalated: bool = False) -> Left:
+    counted = open_pairs(user, escalated=escalated).order_by().aggregate(pairs=Count("pk"), cases=Count("query", distinct=True))
+    return Left(cases=counted["cases"], pairs=counted["pairs"])
+
+
+def take_case(user: User, *, escalated: bool = False, query_id: int | None = None) -> Case | None:
+    """The case this person holds, renewed, or else the oldest one that touches nothing held. None when there is none.
+
+    With `query_id` that case and no other: what is held instead is given back.
+    """
+    with transaction.atomic():
+        sweep()
+        for _attempt in range(ATTEMPTS):
+            lease = Lease.objects.filter(reviewer=user).first()
+            if lease and query_id in (None, lease.query_id) and (pairs := _pairs_of(lease, user, escalated=escalated)):
+                _renew(lease)
+                return Case(lease, pairs)
+            if lease:
+                lease.delete()
+            wanted = _next_query(user, escalated=escalated) if query_id is None else query_id
+            if wanted is None:
+                return None
+            if case := _claim(user, wanted, escalated=escalated):
+                return case
+    return None
+
+
+def pair_in_hand(user: User, pair_id: int, *, escalated: bool = False) -> Case:
+    """The case that holds a pair for this person, its lease renewed and locked until the transaction ends. Raises NotHeld.
+
+    Inside a transaction: the lease cannot be swept between this check and the verdict.
+    """
+    lease = Lease.objects.select_for_update().filter(reviewer=user, expires_at__gt=timezone.now()).first()
+    pairs = _pairs_of(lease, user, escalated=escalated) if lease else []
+    if lease is None or all(pair.pk != pair_id for pair in pairs):
+        raise NotHeld
+    _renew(lease)
+    return Case(lease, pairs)
+
+
+def release(user: User) -> None:
+    """Give the case back: others can take it at once."""
+    Lease.objects.filter(reviewer=user).delete()
+
+
+def sweep() -> int:
+    """Free the leases that expired. Returns how many. Inside a transaction."""
+    dead = [lease.pk for lease in Lease.objects.filter(expires_at__lte=timezone.now()).select_for_update(skip_locked=True)]
+    if dead:
+        Lease.objects.filter(pk__in=dead).delete()
+    return len(dead)
+
+
+def _expiry() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.REVIEW_LEASE_SECONDS)
+
+
+def _renew(lease: Lease) -> None:
+    lease.expires_at = _expiry()
+    Lease.objects.filter(pk=lease.pk).update(expires_at=lease.expires_at)
+
+
+def _next_query(user: User, *, escalated: bool) -> int | None:
+    """The query SKU of the oldest case in which no SKU is held."""
+    held = HeldSKU.objects.values("sku")
+    touched = Pair.objects.filter(in_review=True)
+    free = open_pairs(user, escalated=escalated).exclude(query__in=touched.filter(left__in=held).values("query"))
+    free = free.exclude(query__in=touched.filter(right__in=held).values("query"))
+    return free.order_by("due_since", "pk").values_list("query", flat=True).first()
+
+
+def _claim(user: User, query_id: int, *, escalated: bool) -> Case | None:
+    """Hold a case's SKUs. None when someone else holds one of them, or nothing in it is open."""
+    pairs = _in_order(open_pairs(user, escalated=escalated).filter(query=query_id).order_by("due_since", "pk"))
+    if not pairs:
+        return None
+    skus = sorted({sku for pair in pairs for sku in (pair.left_id, pair.right_id)})
+    try:
+        with transaction.atomic():
+            lease = Lease.objects.create(reviewer=user, query_id=query_id, expires_at=_expiry())
+            # In the order of ids, so that two who claim at once wait for each other instead of dead-locking.
+            HeldSKU.objects.bulk_create(HeldSKU(sku_id=sku, lease=lease) for sku in skus)
+    except IntegrityError:
+        return None
+    return Case(lease, pairs)
+
+
+def _pairs_of(lease: Lease, user: User, *, escalated: bool) -> list[Pair]:
+    held = HeldSKU.objects.filter(lease=lease).values("sku")
+    return _in_order(open_pairs(user, escalated=escalated).filter(query=lease.query_id, left__in=held, right__in=held))
+
+
+def _in_order(pairs: QuerySet[Pair]) -> list[Pair]:
+    shown = list(pairs.select_related(*SHOWN)[:MOST_PAIRS])
+    return sorted(shown, key=lambda pair: (-(pair.score.probability if pair.score else 0.0), pair.pk))

@@ -1,0 +1,220 @@
+"""The case page over HTTP: what it shows, what it takes, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from alignment import decisions
+from alignment.models import SKU, Decision, Pair
+from review.models import Lease
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def reviewer(client):
+    user = factories.make_reviewer()
+    client.force_login(user)
+    return user
+
+
+def make_case(candidates: int = 2, *, score: float = 0.8, model=None, **fields) -> SKU:
+    query = factories.make_sku(**fields)
+    factories.make_set(query, [factories.make_sku() for _ in range(candidates)])
+    factories.score_waiting_sets(score, model=model)
+    return query
+
+
+def verdict(pair, verdict="accept", **fields):
+    seen = pair.standing_id or ""
+    return {"pair": pair.pk, "verdict": verdict, "seconds": "2.5", "request_id": str(uuid.uuid4()), "seen_standing": seen} | fields
+
+
+def shown(client) -> list[Pair]:
+    page = client.get(reverse("case"))
+    assert page.status_code == 200
+    return [candidate.pair for candidate in (page.context.get("candidates") or [])]
+
+
+def test_it_is_one_press_from_signing_in_to_the_first_case(client):
+    query = make_case()
+    factories.make_reviewer("lin")
+    page = client.post(reverse("sign-in"), {"username": "lin", "password": "a long password 1"}, follow=True)
+    assert page.redirect_chain[-1][0] == reverse("case")
+    assert query.title in page.content.decode()
+
+
+def test_it_sends_strangers_to_the_sign_in_page(client):
+    for name in ("case", "escalated", "scoring", "policies", "conflicts", "imports"):
+        assert client.get(reverse(name)).status_code == 302
+    assert client.post(reverse("decide")).status_code == 302
+
+
+def test_it_shows_languages_links_and_what_differs(client, reviewer):
+    query = factories.make_sku("无线耳机", language="zh", attributes={"colour": "Black", "power": "5 W"}, url="https://shop.example/1")
+    other = factories.make_sku(
+        "Earbuds", attributes={"Colour": "ＢＬＡＣＫ", "power": "6 W"}, url="javascript:alert(1)", description="<script>x</script>"
+    )
+    factories.make_pair(0.8, left=query, right=other)
+    html = client.get(reverse("case")).content.decode()
+    assert 'lang="zh"' in html and 'lang="en"' in html
+    assert 'href="https://shop.example/1" target="_blank" rel="noopener noreferrer"' in html
+    assert "javascript:" not in html and "<script>x" not in html
+    assert html.count("equal") == 1 and html.count("differs") >= 1
+
+
+def test_it_shows_both_directions_and_says_so_when_a_score_is_the_demo_models(client, reviewer):
+    one, two = factories.make_sku(), factories.make_sku()
+    factories.make_set(one, [two])
+    factories.make_set(two, [one])
+    factories.score_waiting_sets({(one.pk, two.pk): 0.8999, (two.pk, one.pk): 0.75}, model=factories.make_model(is_demo=True))
+    html = client.get(reverse("case")).content.decode()
+    assert "0.89" in html and "0.75" in html and "0.90" not in html
+    assert "demo model" in html and "RERANKER_MODEL" in html and "not trained to follow instructions" in html
+
+
+def test_a_verdict_is_logged_and_the_next_pair_follows(client, reviewer):
+    make_case(2)
+    first, second = shown(client)
+    answer = client.post(reverse("decide"), verdict(first, note="same code"), **HTMX)
+    assert answer.status_code == 200
+    assert [candidate.pair for candidate in answer.context["candidates"]] == [second]
+    decision = Decision.objects.get(pair=first)
+    assert (decision.verdict, decision.seconds, decision.note.text) == ("accept", 2.5, "same code")
+
+
+def test_after_the_last_pair_the_next_case_follows(client, reviewer):
+    make_case(1)
+    second = make_case(1)
+    answer = client.post(reverse("decide"), verdict(shown(client)[0], "reject"), **HTMX)
+    assert answer.context["query"].sku == second
+
+
+def test_a_press_that_arrives_twice_is_one_decision_even_when_its_case_is_gone(client, reviewer):
+    make_case(1)
+    form = verdict(shown(client)[0])
+    for _ in range(2):
+        assert client.post(reverse("decide"), form, **HTMX).status_code == 200
+    assert Decision.objects.filter(by="person").count() == 1
+
+
+def test_a_lost_lease_saves_nothing_and_says_so(client, reviewer):
+    make_case(1)
+    pair = shown(client)[0]
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    answer = client.post(reverse("decide"), verdict(pair), **HTMX)
+    assert answer.status_code == 409
+    assert "was not saved" in answer.content.decode()
+    assert not Decision.objects.filter(by="person").exists()
+
+
+def test_a_pair_outside_the_case_in_hand_is_refused(client, reviewer):
+    make_case(1), make_case(1)
+    shown(client)
+    foreign = Pair.objects.order_by("-pk").first()
+    assert client.post(reverse("decide"), verdict(foreign), **HTMX).status_code == 409
+    assert not Decision.objects.filter(by="person").exists()
+
+
+def test_a_pair_decided_meanwhile_is_not_decided_over(client, reviewer):
+    make_case(1)
+    pair = shown(client)[0]
+    decisions.decide(pair_id=pair.pk, verdict="unsure", user=factories.make_admin())
+    answer = client.post(reverse("decide"), verdict(pair), **HTMX)
+    assert answer.status_code == 409
+    assert Decision.objects.filter(by="person").count() == 1
+
+
+@pytest.mark.parametrize(
+    "broken", [{"verdict": "withdraw"}, {"verdict": ""}, {"request_id": "x"}, {"pair": "x"}, {"pair": "²"}, {"note": "n" * 2001}]
+)
+def test_a_broken_press_is_answered_in_words(client, reviewer, broken):
+    make_case(1)
+    answer = client.post(reverse("decide"), verdict(shown(client)[0]) | broken, **HTMX)
+    assert answer.status_code == 422
+    assert answer.context["problem"]
+    assert not Decision.objects.filter(by="person").exists()
+
+
+def test_undo_takes_the_last_verdict_back_and_shows_its_pair(client, reviewer):
+    make_case(1), make_case(1)
+    first = shown(client)[0]
+    client.post(reverse("decide"), verdict(first, "reject"), **HTMX)
+    answer = client.post(reverse("undo"), **HTMX)
+    assert [candidate.pair for candidate in answer.context["candidates"]] == [first]
+    assert "Undone" in answer.content.decode()
+    assert client.post(reverse("undo"), **HTMX).context["notice"] == "You have nothing to undo."
+
+
+def test_undo_does_not_take_a_case_that_someone_else_holds(client, reviewer):
+    other = factories.make_reviewer()
+    make_case(1)
+    pair = shown(client)[0]
+    client.post(reverse("decide"), verdict(pair, "unsure"), **HTMX)
+    client.force_login(other)
+    assert shown(client) == [pair]
+    client.force_login(reviewer)
+    answer = client.post(reverse("undo"), **HTMX)
+    assert "nobody else holds" in answer.content.decode()
+    assert Lease.objects.get().reviewer == other
+
+
+def test_what_everyone_found_unsure_goes_to_admins(client, reviewer):
+    make_case(1)
+    client.post(reverse("decide"), verdict(shown(client)[0], "unsure"), **HTMX)
+    assert shown(client) == []
+    assert client.get(reverse("escalated")).status_code == 403
+    client.force_login(factories.make_admin())
+    page = client.get(reverse("escalated"))
+    pair = page.context["candidates"][0].pair
+    assert "Unsure" in page.content.decode() and reviewer.username in page.content.decode()
+    client.post(reverse("decide"), verdict(pair, "accept", escalated="1"), **HTMX)
+    assert Pair.objects.get(pk=pair.pk).standing.verdict == "accept"
+
+
+def test_an_empty_queue_says_what_would_fill_it(client, reviewer):
+    assert "Nothing was compared yet" in client.get(reverse("case")).content.decode()
+    make_case(1, score=0.95)
+    assert "Everything is reviewed" in client.get(reverse("case")).content.decode()
+
+
+def test_a_changed_text_is_marked(client, reviewer):
+    from alignment import scoring
+
+    query = make_case(1)
+    client.post(reverse("decide"), verdict(shown(client)[0]), **HTMX)
+    query.title, query.text_hash = "Another kettle", "e" * 64
+    query.save()
+    scoring.sku_changed([query.pk])
+    assert "text changed" in client.get(reverse("case")).content.decode()
+
+
+def test_every_page_is_complete_without_inline_script_or_style(client, reviewer):
+    make_case(2)
+    page = client.get(reverse("case"))
+    html = page.content.decode()
+    assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", html)
+    policy = page.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy and "unsafe" not in policy
+
+
+def test_the_queries_do_not_grow_with_the_case(client, reviewer, django_assert_max_num_queries):
+    for _ in range(6):
+        make_case(12)
+    with django_assert_max_num_queries(24):
+        client.get(reverse("case"))
+
+
+def test_giving_a_case_back_frees_it(client, reviewer):
+    make_case(1)
+    shown(client)
+    assert client.post(reverse("leave"), follow=True).status_code == 200
+    assert not Lease.objects.exists()

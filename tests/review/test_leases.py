@@ -1,0 +1,170 @@
+"""The queue's promises: one case one person, leases that die, and who is shown what."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection, connections, transaction
+from django.utils import timezone
+
+from alignment import decisions
+from alignment.models import Pair
+from review import leases
+from review.models import HeldSKU, Lease
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def make_case(candidates: int = 2, query=None):
+    query = query or factories.make_sku()
+    factories.make_set(query, [factories.make_sku() for _ in range(candidates)])
+    factories.score_waiting_sets(0.8)
+    return query
+
+
+def expire(user):
+    Lease.objects.filter(reviewer=user).update(expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_it_hands_out_the_oldest_case_and_holds_every_sku_of_it():
+    first, _second = make_case(3), make_case()
+    case = leases.take_case(factories.make_reviewer())
+    assert case.lease.query == first
+    assert len(case.pairs) == 3
+    assert HeldSKU.objects.filter(lease=case.lease).count() == 4
+
+
+def test_it_gives_the_same_case_back_to_whoever_holds_it_and_renews_it():
+    make_case(), make_case()
+    user = factories.make_reviewer()
+    first = leases.take_case(user)
+    Lease.objects.update(expires_at=timezone.now() + timedelta(seconds=1))
+    again = leases.take_case(user)
+    assert again.lease == first.lease
+    assert again.lease.expires_at > timezone.now() + timedelta(seconds=60)
+
+
+def test_two_reviewers_get_different_cases_and_a_third_gets_nothing():
+    make_case(), make_case()
+    one, two = (leases.take_case(factories.make_reviewer()) for _ in range(2))
+    assert one.lease.query != two.lease.query
+    assert leases.take_case(factories.make_reviewer()) is None
+
+
+def test_a_case_that_touches_a_held_sku_is_not_handed_out():
+    shared = factories.make_sku()
+    factories.make_set(factories.make_sku(), [shared, factories.make_sku()])
+    factories.make_set(factories.make_sku(), [shared])
+    factories.make_set(shared, [factories.make_sku()])
+    factories.score_waiting_sets(0.8)
+    assert leases.take_case(factories.make_reviewer()) is not None
+    assert leases.take_case(factories.make_reviewer()) is None
+
+
+def test_an_expired_lease_frees_its_case_and_a_released_one_too():
+    query = make_case()
+    gone, here, third = (factories.make_reviewer() for _ in range(3))
+    leases.take_case(gone)
+    assert leases.take_case(here) is None
+    expire(gone)
+    assert leases.take_case(here).lease.query == query
+    leases.release(here)
+    assert leases.take_case(third).lease.query == query
+
+
+def test_a_pair_is_in_hand_only_for_its_holder_and_only_until_the_lease_expires():
+    make_case()
+    holder, other = factories.make_reviewer(), factories.make_admin()
+    pair = leases.take_case(holder).pairs[0]
+    with transaction.atomic():
+        assert leases.pair_in_hand(holder, pair.pk)
+        with pytest.raises(leases.NotHeld):
+            leases.pair_in_hand(other, pair.pk)
+    expire(holder)
+    with transaction.atomic(), pytest.raises(leases.NotHeld):
+        leases.pair_in_hand(holder, pair.pk)
+
+
+def test_a_pair_that_opens_under_a_held_query_is_not_the_holders_until_they_take_it():
+    query = make_case()
+    user = factories.make_reviewer()
+    taken = leases.take_case(user)
+    late = factories.make_pair(0.8, left=query)
+    assert late.query_id == query.pk
+    assert late.pk not in {pair.pk for pair in leases.take_case(user).pairs}
+    for pair in taken.pairs:
+        decisions.decide(pair_id=pair.pk, verdict="reject", user=user)
+    assert [pair.pk for pair in leases.take_case(user).pairs] == [late.pk]
+
+
+def test_what_a_person_found_unsure_goes_to_others_and_then_to_admins_only():
+    query = make_case(1)
+    one, two, admin = factories.make_reviewer(), factories.make_reviewer(), factories.make_admin()
+    pair = leases.take_case(one).pairs[0]
+    decisions.decide(pair_id=pair.pk, verdict="unsure", user=one)
+    assert leases.take_case(one) is None
+    assert leases.left(one).pairs == 0
+    assert leases.take_case(two).lease.query == query
+    decisions.decide(pair_id=pair.pk, verdict="unsure", user=two)
+    assert Pair.objects.get(pk=pair.pk).escalated
+    assert leases.take_case(two) is None
+    assert leases.take_case(two, escalated=True) is None
+    assert leases.take_case(admin) is None
+    assert leases.take_case(admin, escalated=True).lease.query == query
+
+
+def test_an_unsure_taken_back_shows_the_pair_again():
+    make_case(1)
+    user = factories.make_reviewer()
+    factories.make_reviewer()
+    pair = leases.take_case(user).pairs[0]
+    decisions.decide(pair_id=pair.pk, verdict="unsure", user=user)
+    decisions.undo(user=user)
+    assert leases.take_case(user).pairs == [pair]
+
+
+def test_it_counts_what_is_left_in_one_query(django_assert_num_queries):
+    make_case(3), make_case(2)
+    user = factories.make_reviewer()
+    with django_assert_num_queries(1):
+        assert leases.left(user) == leases.Left(cases=2, pairs=5)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_queue(django_assert_max_num_queries):
+    for _ in range(12):
+        make_case(4)
+    with django_assert_max_num_queries(12):
+        leases.take_case(factories.make_reviewer())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_ask_at_once_never_share_a_sku():
+    if connection.vendor == "sqlite" and connection.is_in_memory_db():
+        pytest.skip("threads on one in-memory SQLite database lock each other's tables, which files and PostgreSQL do not")
+    shared = [factories.make_sku() for _ in range(4)]
+    for _ in range(6):
+        factories.make_set(factories.make_sku(), [factories.make_sku(), shared[_ % 4]])
+    factories.score_waiting_sets(0.8)
+    users, taken, failures = [factories.make_reviewer() for _ in range(6)], [], []
+    start = threading.Barrier(6)
+
+    def ask(user):
+        try:
+            start.wait()
+            for _ in range(5):
+                if case := leases.take_case(user):
+                    taken.append((user.pk, case.lease.pk))
+        except Exception as error:  # noqa: BLE001 - reported below, from the test's own thread
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=ask, args=(user,)) for user in users]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert failures == []
+    assert 1 <= len({lease for _user, lease in taken}) <= 6
+    assert HeldSKU.objects.count() == Lease.objects.count() * 3
