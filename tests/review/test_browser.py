@@ -134,11 +134,11 @@ def test_pictures_for_people_to_look_at(page):
     page.keyboard.press("Enter")
     page.wait_for_url("**/scoring/")
     for language in ("en", "zh-hans"):
-        page.context.set_extra_http_headers({"Accept-Language": language})
+        page.context.add_cookies([{"name": "django_language", "value": language, "url": page.url}])
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             for width, height in ((1440, 900), (390, 844)):
                 page.set_viewport_size({"width": width, "height": height})
-                for path in ("review", "scoring", "policies", "policies/1", "imports"):
+                for path in ("review", "scoring", "policies", f"policies/{factories.make_category().pk}", "imports"):
                     page.goto(f"/{path}/")
                     page.screenshot(path=folder / f"{path.replace('/', '-')}-{language}-{theme}-{width}.png")
