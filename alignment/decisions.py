@@ -46,7 +46,8 @@ def standing(history: Iterable[Decision]) -> Decision | None:
     ended = {decision.withdraws_id for decision in history}
     open_ = [decision for decision in history if decision.verdict != Verdict.WITHDRAW and decision.pk not in ended]
     persons = [decision for decision in open_ if decision.by == By.PERSON]
-    return (persons or open_ or [None])[-1]
+    found = persons or open_
+    return found[-1] if found else None
 
 
 def needs_review(pair: Pair, decision: Decision | None) -> bool:
@@ -101,7 +102,8 @@ def _record(decisions: Sequence[Decision]) -> list[Change]:
         pair.due_since = (pair.due_since if was and pair.due_since else now) if pair.in_review else None
     Pair.objects.bulk_update(
         list({change.pair.pk: change.pair for change in changes}.values()),
-        ["standing", "in_review", "escalated", "due_since", "text_changed"], batch_size=200,
+        ["standing", "in_review", "escalated", "due_since", "text_changed"],
+        batch_size=200,
     )
     return changes
 
@@ -110,7 +112,8 @@ def _pair_for_update(pair_id: int) -> Pair:
     pair = (
         Pair.objects.select_for_update(of=("self",))
         .select_related("left", "right", "score", "reverse_score", "policy", "standing")
-        .filter(pk=pair_id).first()
+        .filter(pk=pair_id)
+        .first()
     )
     if pair is None:
         raise DecisionError(_("This pair does not exist."))
@@ -118,8 +121,15 @@ def _pair_for_update(pair_id: int) -> Pair:
 
 
 def decide(
-    *, pair_id: int, verdict: str, user: User, seconds: float | None = None, note: str = "",
-    request_id: uuid.UUID | None = None, seen_standing: object = UNSEEN, reason: str = "",
+    *,
+    pair_id: int,
+    verdict: str,
+    user: User,
+    seconds: float | None = None,
+    note: str = "",
+    request_id: uuid.UUID | None = None,
+    seen_standing: object = UNSEEN,
+    reason: str = "",
 ) -> Decision:
     """A person's verdict on a pair: accept, reject or unsure.
 
@@ -143,8 +153,14 @@ def decide(
             raise Outdated(_("Someone decided this pair since you opened it."))
         pair.text_changed = pair.text_changed and verdict == Verdict.UNSURE
         decision = _frozen(
-            pair, verdict=verdict, by=By.PERSON, actor=actor, request_id=request_id, reason=reason,
-            seconds=None if seconds is None else max(0.0, min(seconds, 86_400.0)), note_hash=rendering.hash_text(note) if note else "",
+            pair,
+            verdict=verdict,
+            by=By.PERSON,
+            actor=actor,
+            request_id=request_id,
+            reason=reason,
+            seconds=None if seconds is None else max(0.0, min(seconds, 86_400.0)),
+            note_hash=rendering.hash_text(note) if note else "",
         )
         _record([decision])
         if note:
@@ -223,10 +239,14 @@ def verify() -> list[str]:
             seen[decision.pk] = decision
         stands = standing(decisions)
         if decisions[0].pair.standing_id != (stands.pk if stands else None):
-            problems.append(f"pair {pair_id} holds decision {decisions[0].pair.standing_id} as standing, the log says {stands and stands.pk}")
+            problems.append(
+                f"pair {pair_id} holds decision {decisions[0].pair.standing_id} as standing, the log says {stands and stands.pk}"
+            )
     logged = Decision.objects.values("pair")
-    problems += [f"pair {pair} has a standing decision that is not its own"
-                 for pair in Pair.objects.filter(standing__isnull=False).exclude(pk__in=logged).values_list("pk", flat=True)]
+    problems += [
+        f"pair {pair} has a standing decision that is not its own"
+        for pair in Pair.objects.filter(standing__isnull=False).exclude(pk__in=logged).values_list("pk", flat=True)
+    ]
     for note in Note.objects.select_related("decision").iterator(chunk_size=2000):
         if rendering.hash_text(note.text) != note.decision.note_hash:
             problems.append(f"the note of decision {note.decision_id} is not the one that was written")

@@ -102,7 +102,8 @@ def _load(seeds: set[int]) -> tuple[Ledger, dict[uuid.UUID, Group]]:
 def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int], standing: dict[Edge, tuple[int, Decision | None]]) -> None:
     fresh = [
         Group(uuid=group, born_at=born, changed_at=ledger.changed_at[group], size=len(ledger.members[group]))
-        for group, born in ledger.born.items() if group not in known
+        for group, born in ledger.born.items()
+        if group not in known
     ]
     known |= {group.uuid: group for group in Group.objects.bulk_create(fresh)}
     for group, at in ledger.changed_at.items():
@@ -116,37 +117,52 @@ def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int], sta
     Group.objects.bulk_update([known[group] for group in ledger.changed_at], ["changed_at", "size", "merged_into"], batch_size=200)
     memberships = [
         Membership(sku_id=sku, home=known[ledger.homes[sku]], group=known[ledger.group_of[sku]] if sku in ledger.group_of else None)
-        for sku in sorted(touched) if sku in ledger.homes
+        for sku in sorted(touched)
+        if sku in ledger.homes
     ]
-    Membership.objects.bulk_create(memberships, update_conflicts=True, unique_fields=["sku"], update_fields=["home", "group"], batch_size=500)
-    GroupChange.objects.bulk_create([
-        GroupChange(
-            decision_id=change.position, group=known[change.group], kind=change.kind, added=change.added, removed=change.removed,
-            into=known[change.into] if change.into else None,
-        )
-        for change in ledger.changes
-    ])
+    Membership.objects.bulk_create(
+        memberships, update_conflicts=True, unique_fields=["sku"], update_fields=["home", "group"], batch_size=500
+    )
+    GroupChange.objects.bulk_create(
+        [
+            GroupChange(
+                decision_id=change.position,
+                group=known[change.group],
+                kind=change.kind,
+                added=change.added,
+                removed=change.removed,
+                into=known[change.into] if change.into else None,
+            )
+            for change in ledger.changes
+        ]
+    )
     _store_conflicts(ledger.conflicts, touched, standing)
 
 
 def _store_conflicts(conflicts: set[Edge], touched: set[int], standing: dict[Edge, tuple[int, Decision | None]]) -> None:
     stored = {
         (row.pair.left_id, row.pair.right_id): row
-        for chunk in _chunks(touched) for row in Conflict.objects.select_related("pair").filter(pair__left__in=chunk)
+        for chunk in _chunks(touched)
+        for row in Conflict.objects.select_related("pair").filter(pair__left__in=chunk)
     }
-    Conflict.objects.filter(pk__in=[
-        row.pk for edge, row in stored.items()
-        if edge not in conflicts or (edge in standing and row.decision_id != getattr(standing[edge][1], "pk", None))
-    ]).delete()
+    Conflict.objects.filter(
+        pk__in=[
+            row.pk
+            for edge, row in stored.items()
+            if edge not in conflicts or (edge in standing and row.decision_id != getattr(standing[edge][1], "pk", None))
+        ]
+    ).delete()
     for edge in sorted(conflicts):
         if edge in standing:
             pair_id, decision = standing[edge]
-            decision_id = decision.pk if decision else None
+            assert decision is not None, "a conflict stands on an accept"
         elif edge in stored:
             continue
         else:
-            pair_id, decision_id = Pair.objects.values_list("pk", "standing_id").get(left=edge[0], right=edge[1])
-        Conflict.objects.get_or_create(pair_id=pair_id, defaults={"decision_id": decision_id})
+            pair = Pair.objects.select_related("standing").get(left=edge[0], right=edge[1])
+            assert pair.standing is not None, "a conflict stands on an accept"
+            pair_id, decision = pair.pk, pair.standing
+        Conflict.objects.get_or_create(pair_id=pair_id, defaults={"decision": decision})
 
 
 def verify() -> list[str]:
@@ -162,7 +178,8 @@ def verify() -> list[str]:
         edge = (decision.pair.left_id, decision.pair.right_id)
         ledger.apply(decision.pk, edge, accept=accept_key(stands), reject=is_reject(stands))
     expected = {
-        group: (born, ledger.changed_at[group], len(ledger.members[group]), ledger.merged_into.get(group)) for group, born in ledger.born.items()
+        group: (born, ledger.changed_at[group], len(ledger.members[group]), ledger.merged_into.get(group))
+        for group, born in ledger.born.items()
     }
     stored = {
         row.uuid: (row.born_at, row.changed_at, row.size, row.merged_into.uuid if row.merged_into else None)
@@ -170,21 +187,25 @@ def verify() -> list[str]:
     }
     differences = [
         f"group {group}: stored {stored.get(group)}, the log says {expected.get(group)}"
-        for group in sorted(stored.keys() | expected.keys(), key=str) if stored.get(group) != expected.get(group)
+        for group in sorted(stored.keys() | expected.keys(), key=str)
+        if stored.get(group) != expected.get(group)
     ]
     homes = {sku: (home, ledger.group_of.get(sku)) for sku, home in ledger.homes.items()}
-    members = {
-        m.sku_id: (m.home.uuid, m.group.uuid if m.group else None) for m in Membership.objects.select_related("home", "group")
-    }
+    members = {m.sku_id: (m.home.uuid, m.group.uuid if m.group else None) for m in Membership.objects.select_related("home", "group")}
     differences += [
         f"SKU {sku}: stored {members.get(sku)}, the log says {homes.get(sku)}"
-        for sku in sorted(members.keys() | homes.keys()) if members.get(sku) != homes.get(sku)
+        for sku in sorted(members.keys() | homes.keys())
+        if members.get(sku) != homes.get(sku)
     ]
     conflicts = {(row.pair.left_id, row.pair.right_id) for row in Conflict.objects.select_related("pair")}
-    differences += [f"conflict over SKUs {edge}: stored {edge in conflicts}, the log says {edge in ledger.conflicts}"
-                    for edge in sorted(conflicts ^ ledger.conflicts)]
-    told = [(c.decision_id, c.group.uuid, c.kind, c.added, c.removed, c.into.uuid if c.into else None)
-            for c in GroupChange.objects.select_related("group", "into").order_by("decision_id", "id")]
+    differences += [
+        f"conflict over SKUs {edge}: stored {edge in conflicts}, the log says {edge in ledger.conflicts}"
+        for edge in sorted(conflicts ^ ledger.conflicts)
+    ]
+    told = [
+        (c.decision_id, c.group.uuid, c.kind, c.added, c.removed, c.into.uuid if c.into else None)
+        for c in GroupChange.objects.select_related("group", "into").order_by("decision_id", "id")
+    ]
     feed = [(c.position, c.group, c.kind, c.added, c.removed, c.into) for c in ledger.changes]
     if told != feed:
         differences.append(f"the change feed has {len(told)} entries, the log says {len(feed)}, and they are not the same")
@@ -193,4 +214,4 @@ def verify() -> list[str]:
 
 def _chunks(ids: Iterable[int], size: int = 1000) -> Iterable[list[int]]:
     ordered = sorted(ids)
-    return (ordered[i:i + size] for i in range(0, len(ordered), size))
+    return (ordered[i : i + size] for i in range(0, len(ordered), size))

@@ -140,11 +140,11 @@ class Ledger:
         for group in set(old) - set(kept):
             self.members[group] = set()
         for index, part in enumerate(changed):
-            group = named.get(index)
-            minted = group is None
-            if group is None:
-                group = named[index] = uuid.uuid5(NAMESPACE, f"{position}/{min(part)}")
-                self.born[group] = position
+            minted = index not in named
+            if minted:
+                named[index] = uuid.uuid5(NAMESPACE, f"{position}/{min(part)}")
+                self.born[named[index]] = position
+            group = named[index]
             self.members[group] = set(part)
             self.merged_into.pop(group, None)
             for sku in part:
@@ -154,8 +154,12 @@ class Ledger:
         self._note(position, old, kept, named, {group: named[index] for group, index in aliases.items()})
 
     def _note(
-        self, position: int, old: dict[uuid.UUID, frozenset[int]], kept: dict[uuid.UUID, frozenset[int]],
-        named: dict[int, uuid.UUID], aliases: dict[uuid.UUID, uuid.UUID],
+        self,
+        position: int,
+        old: dict[uuid.UUID, frozenset[int]],
+        kept: dict[uuid.UUID, frozenset[int]],
+        named: dict[int, uuid.UUID],
+        aliases: dict[uuid.UUID, uuid.UUID],
     ) -> None:
         gone = set(old) - set(kept) - set(named.values())
         for group in sorted(set(named.values()), key=lambda g: (self.born[g], g.int)):

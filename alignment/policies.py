@@ -88,7 +88,13 @@ def render_instruction(policy: PolicyVersion, *, category: Category | None, quer
 
 
 def publish(
-    *, category: Category, instruction: str, accept_at: float, review_at: float, author: User | None, note: str = "",
+    *,
+    category: Category,
+    instruction: str,
+    accept_at: float,
+    review_at: float,
+    author: User | None,
+    note: str = "",
     restores: PolicyVersion | None = None,
 ) -> PolicyVersion:
     """Publish the next version of a category's policy and start its rollout. Raises PolicyError."""
@@ -101,8 +107,14 @@ def publish(
         newest = PolicyVersion.objects.filter(category=category).aggregate(newest=Max("number"))["newest"] or 0
         actor = Actor.of(author).uuid if author else None
         version = PolicyVersion.objects.create(
-            category=category, number=newest + 1, instruction=instruction, accept_at=accept_at, review_at=review_at,
-            author=actor, note=note[:500], restores=restores,
+            category=category,
+            number=newest + 1,
+            instruction=instruction,
+            accept_at=accept_at,
+            review_at=review_at,
+            author=actor,
+            note=note[:500],
+            restores=restores,
         )
         final = CandidateSet.objects.aggregate(final=Max("id"))["final"] or 0
         PolicyRollout.objects.create(policy=version, previous=previous, final_set_id=final)
@@ -116,6 +128,11 @@ def publish(
 def roll_back(*, version: PolicyVersion, author: User | None, note: str = "") -> PolicyVersion:
     """Publish an older version again, under a new number."""
     return publish(
-        category=version.category, instruction=version.instruction, accept_at=version.accept_at, review_at=version.review_at,
-        author=author, note=note, restores=version,
+        category=version.category,
+        instruction=version.instruction,
+        accept_at=version.accept_at,
+        review_at=version.review_at,
+        author=author,
+        note=note,
+        restores=version,
     )

@@ -34,7 +34,8 @@ def advance() -> bool:
             within |= Q(category__isnull=True, query__category__isnull=True)
         ids = list(
             CandidateSet.objects.filter(within, pk__gt=rollout.last_set_id, pk__lte=rollout.final_set_id)
-            .order_by("pk").values_list("pk", flat=True)[:CHUNK]
+            .order_by("pk")
+            .values_list("pk", flat=True)[:CHUNK]
         )
         if not ids:
             rollout.finished_at, rollout.last_set_id = timezone.now(), rollout.final_set_id

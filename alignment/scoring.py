@@ -19,7 +19,6 @@ from redis.exceptions import RedisError
 from alignment import decisions, logbook, rendering
 from alignment.celery import app
 from alignment.models import (
-    SKU,
     Actor,
     AuditEvent,
     Candidate,
@@ -27,7 +26,6 @@ from alignment.models import (
     Category,
     Decision,
     Pair,
-    PolicyVersion,
     Score,
     ScoringModel,
     User,
@@ -117,17 +115,19 @@ def claim(*, holder: str, token_budget: int) -> list[CandidateSet]:
             if row.alone:
                 break
         held = {
-            "status": Status.CLAIMED, "holder": holder, "attempts": F("attempts") + 1,
+            "status": Status.CLAIMED,
+            "holder": holder,
+            "attempts": F("attempts") + 1,
             "lease_expires_at": now + timedelta(seconds=settings.SCORING_LEASE_SECONDS),
         }
-        taken = [row for row in chosen if CandidateSet.objects.filter(pk=row.pk, status=Status.PENDING).update(**held) == 1]
-    return taken
+        return [row for row in chosen if CandidateSet.objects.filter(pk=row.pk, status=Status.PENDING).update(**held) == 1]
 
 
 def _estimated_tokens(set_ids: Sequence[int]) -> dict[int, int]:
     """About how many tokens a set costs: a token for two characters, and the prompt's own for each candidate."""
     found = (
-        Candidate.objects.filter(set__in=set_ids).values("set")
+        Candidate.objects.filter(set__in=set_ids)
+        .values("set")
         .annotate(count=Count("id"), characters=Sum(Length("sku__title") + Length("sku__description")))
     )
     sizes = {row["set"]: row["characters"] // 2 + 40 * row["count"] for row in found}
@@ -178,7 +178,7 @@ def _stored_scores(wanted: Iterable[Inputs], model: ScoringModel) -> dict[Inputs
     queries = sorted({inputs.query for inputs in wanted})
     found: dict[Inputs, Score] = {}
     for start in range(0, len(queries), 200):
-        chunk = set(queries[start:start + 200])
+        chunk = set(queries[start : start + 200])
         documents = {inputs.document for inputs in wanted if inputs.query in chunk}
         for score in Score.objects.filter(model=model, query_hash__in=chunk, document_hash__in=documents):
             inputs = Inputs(score.instruction_hash, score.query_hash, score.document_hash)
@@ -197,8 +197,14 @@ def store(*, works: Sequence[Work], facts: Sequence[Fact], model: ScoringModel, 
         Score.objects.bulk_create(
             [
                 Score(
-                    model=model, instruction_hash=fact.inputs.instruction, query_hash=fact.inputs.query, document_hash=fact.inputs.document,
-                    probability=fact.probability, logit=fact.logit, tokens_read=fact.tokens_read, tokens_cut=fact.tokens_cut,
+                    model=model,
+                    instruction_hash=fact.inputs.instruction,
+                    query_hash=fact.inputs.query,
+                    document_hash=fact.inputs.document,
+                    probability=fact.probability,
+                    logit=fact.logit,
+                    tokens_read=fact.tokens_read,
+                    tokens_cut=fact.tokens_cut,
                 )
                 for fact in facts
             ],
@@ -213,7 +219,14 @@ def store(*, works: Sequence[Work], facts: Sequence[Fact], model: ScoringModel, 
         finished = [held[work.set.pk] for work in works if work.set.pk in held and held[work.set.pk].generation == work.generation]
         complete = _attach(finished, model, Policies())
         CandidateSet.objects.filter(pk__in=complete).update(
-            status=Status.SCORED, holder="", lease_expires_at=None, error="", scored_at=timezone.now(), attempts=0, alone=False, not_before=None
+            status=Status.SCORED,
+            holder="",
+            lease_expires_at=None,
+            error="",
+            scored_at=timezone.now(),
+            attempts=0,
+            alone=False,
+            not_before=None,
         )
         CandidateSet.objects.filter(pk__in=[row.pk for row in finished if row.pk not in complete]).update(
             status=Status.PENDING, holder="", lease_expires_at=None
@@ -255,7 +268,8 @@ def route_sets(set_ids: Sequence[int]) -> None:
     queries = {query for query, _sku in proposed}
     rows = (
         Candidate.objects.filter(Q(query__in=queries, sku__in=skus) | Q(sku__in=queries, query__in=skus))
-        .select_related("set__query", "score").order_by("set_id")
+        .select_related("set__query", "score")
+        .order_by("set_id")
     )
     for candidate in rows:
         edge = (min(candidate.query_id, candidate.sku_id), max(candidate.query_id, candidate.sku_id))
@@ -283,7 +297,8 @@ def _route_pairs(directions: Mapping[tuple[int, int], Sequence[Candidate]]) -> N
     moved = Q(route=Pair.Route.ACCEPT, standing__isnull=True) | Q(standing__by=Decision.By.POLICY) & ~Q(route=Pair.Route.ACCEPT)
     followed = (
         Pair.objects.select_related("left", "right", "score", "reverse_score", "policy", "standing")
-        .filter(moved, pk__in=[pair.pk for pair in pairs]).order_by("pk")
+        .filter(moved, pk__in=[pair.pk for pair in pairs])
+        .order_by("pk")
     )
     decisions.follow_routes(list(followed), reason="new route")
 
@@ -296,7 +311,7 @@ def _save_pairs(pairs: Sequence[Pair]) -> None:
 
 
 def _route_pair(pair: Pair, candidates: Sequence[Candidate], policies: Policies) -> None:
-    """Set a pair's route from its directions: none may wait; the newest set speaks for a direction; where directions differ, people decide."""
+    """Set a pair's route from its directions, of which none may wait. The newest set speaks for a direction; people settle a difference."""
     newest: dict[int, Candidate] = {candidate.query_id: candidate for candidate in candidates if candidate.score is not None}
     waiting = any(c.set.status in (Status.PENDING, Status.CLAIMED) for c in candidates)
     if pair.query_id not in newest and newest:
@@ -311,10 +326,13 @@ def _route_pair(pair: Pair, candidates: Sequence[Candidate], policies: Policies)
     pair.category_id = forward.set.category_id or forward.set.query.category_id
     if waiting:
         return
-    pair.route = agree([
-        route(c.score.probability, accept_at=versions[query].accept_at, review_at=versions[query].review_at)
-        for query, c in newest.items() if c.score is not None
-    ])
+    pair.route = agree(
+        [
+            route(c.score.probability, accept_at=versions[query].accept_at, review_at=versions[query].review_at)
+            for query, c in newest.items()
+            if c.score is not None
+        ]
+    )
 
 
 def fail(*, sets: Sequence[CandidateSet], holder: str, error: str) -> None:
@@ -327,8 +345,12 @@ def fail(*, sets: Sequence[CandidateSet], holder: str, error: str) -> None:
 def _give_back(row: CandidateSet, *, error: str, not_before: datetime | None) -> None:
     parked = row.attempts >= MOST_ATTEMPTS
     CandidateSet.objects.filter(pk=row.pk, status=Status.CLAIMED, holder=row.holder).update(
-        status=Status.PARKED if parked else Status.PENDING, holder="", lease_expires_at=None, alone=True,
-        error=error[:2000], not_before=None if parked else not_before,
+        status=Status.PARKED if parked else Status.PENDING,
+        holder="",
+        lease_expires_at=None,
+        alone=True,
+        error=error[:2000],
+        not_before=None if parked else not_before,
     )
 
 
@@ -357,7 +379,14 @@ def sweep() -> int:
 def set_waiting(sets: Q) -> int:
     """Have sets scored anew: their inputs changed. A result still being computed for the old inputs is told by its generation."""
     return CandidateSet.objects.filter(sets).update(
-        status=Status.PENDING, holder="", lease_expires_at=None, attempts=0, alone=False, error="", not_before=None, generation=F("generation") + 1
+        status=Status.PENDING,
+        holder="",
+        lease_expires_at=None,
+        attempts=0,
+        alone=False,
+        error="",
+        not_before=None,
+        generation=F("generation") + 1,
     )
 
 
@@ -371,7 +400,8 @@ def sku_changed(sku_ids: Sequence[int]) -> None:
     set_waiting(Q(query__in=sku_ids) | Q(pk__in=proposing))
     pairs = list(
         Pair.objects.select_related("left", "right", "score", "reverse_score", "policy", "standing")
-        .filter(Q(left__in=sku_ids) | Q(right__in=sku_ids)).order_by("pk")
+        .filter(Q(left__in=sku_ids) | Q(right__in=sku_ids))
+        .order_by("pk")
     )
     now = timezone.now()
     for pair in pairs:
@@ -391,12 +421,25 @@ def progress() -> dict[str, int]:
     return counts
 
 
-def report(*, name: str, model: ScoringModel | None = None, device: str = "", doing: str = "", pairs: int = 0,
-           pairs_per_second: float | None = None, error: str = "") -> None:
+def report(
+    *,
+    name: str,
+    model: ScoringModel | None = None,
+    device: str = "",
+    doing: str = "",
+    pairs: int = 0,
+    pairs_per_second: float | None = None,
+    error: str = "",
+) -> None:
     """A worker says that it lives and what it does."""
     row, _created = Worker.objects.get_or_create(name=name)
     Worker.objects.filter(pk=row.pk).update(
-        model=model, device=device, doing=doing, pairs_scored=F("pairs_scored") + pairs, error=error[:2000], seen_at=timezone.now(),
+        model=model,
+        device=device,
+        doing=doing,
+        pairs_scored=F("pairs_scored") + pairs,
+        error=error[:2000],
+        seen_at=timezone.now(),
         pairs_per_second=F("pairs_per_second") if pairs_per_second is None else pairs_per_second,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-import sys
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -94,6 +93,7 @@ VAR_DIR = Path(text("VAR_DIR", str(BASE_DIR / "var"))).absolute()
 SECRET_KEY = secret_key()
 DEBUG = yes_or_no("DEBUG", False)
 PORT = whole_number("PORT", 8000, 1, 65535)
+BIND = text("BIND", "127.0.0.1")
 ALLOWED_HOSTS = listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS", "")
 HTTPS = yes_or_no("HTTPS", False)
@@ -221,7 +221,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 REST_KNOX = {"TOKEN_MODEL": "alignment.ApiToken", "AUTH_HEADER_PREFIX": "Bearer", "AUTO_REFRESH": False, "TOKEN_TTL": None}
-KNOX_TOKEN_MODEL = "alignment.ApiToken"
+KNOX_TOKEN_MODEL = "alignment.ApiToken"  # noqa: S105
 SPECTACULAR_SETTINGS = {
     "TITLE": "SKU Alignment",
     "DESCRIPTION": "Which product listings are the same product: post candidates, read confirmed groups.",
@@ -233,14 +233,24 @@ SPECTACULAR_SETTINGS = {
 
 # Work
 REDIS_URL = redis_url()
+PRIVATE_REDIS = not text("REDIS_URL")
+SAMPLE = yes_or_no("SAMPLE", True)
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"workers.score_waiting": {"queue": "gpu"}, "workers.beat_gpu": {"queue": "gpu"}}
+CELERY_TASK_ROUTES = {"workers.score_waiting": {"queue": "gpu"}}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+# A wake-up that cannot be sent is given up at once: the sweeper finds the work in the database.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_connect_timeout": 2,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.2,
+}
 CELERY_BEAT_SCHEDULE = {
     "wake-scoring": {"task": "workers.score_waiting", "schedule": 10.0, "options": {"expires": 10}},
     "sweep": {"task": "workers.sweep", "schedule": 15.0, "options": {"expires": 15}},
@@ -269,6 +279,3 @@ LOGGING = {
     "loggers": {"axes": {"level": "WARNING"}},
 }
 UNFOLD = {"SITE_TITLE": "SKU Alignment", "SITE_HEADER": "SKU Alignment", "SHOW_HISTORY": False}
-
-if "pytest" in sys.modules:
-    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

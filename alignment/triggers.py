@@ -43,10 +43,12 @@ def install(connection: BaseDatabaseWrapper) -> None:
                 cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
             else:
                 # A replacing INSERT deletes rows without firing DELETE triggers unless recursive_triggers is on.
-                when = f"BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"
+                when = f"BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"  # noqa: S608
                 timing = when if event == "replace" else f"BEFORE {event.upper()} ON {table}"
                 cursor.execute(f"DROP TRIGGER IF EXISTS {trigger}")
-                cursor.execute(f"CREATE TRIGGER {trigger} {timing} BEGIN SELECT RAISE(ABORT, '{table} only grows: {event} is refused'); END")
+                cursor.execute(
+                    f"CREATE TRIGGER {trigger} {timing} BEGIN SELECT RAISE(ABORT, '{table} only grows: {event} is refused'); END"
+                )
 
 
 def remove(connection: BaseDatabaseWrapper) -> None:

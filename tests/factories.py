@@ -35,11 +35,18 @@ def make_category(path: str = "Kitchen") -> Category:
     return parent
 
 
-def make_sku(title: str = "", *, source: Source | None = None, category: Category | None = None, language: str = "en", **fields: object) -> SKU:
+def make_sku(
+    title: str = "", *, source: Source | None = None, category: Category | None = None, language: str = "en", **fields: object
+) -> SKU:
     number = next(numbers)
     sku = SKU(
-        source=source or make_source(), external_id=f"X-{number}", title=title or f"Kettle number {number}", language=language,
-        category=category, content_hash=f"{number:064d}", **fields,
+        source=source or make_source(),
+        external_id=f"X-{number}",
+        title=title or f"Kettle number {number}",
+        language=language,
+        category=category,
+        content_hash=f"{number:064d}",
+        **fields,
     )
     sku.text_hash = rendering.text_hash(sku)
     sku.save()
@@ -62,7 +69,9 @@ def make_set(query: SKU, candidates: Sequence[SKU], *, category: Category | None
     return made
 
 
-def score_waiting_sets(probabilities: dict[tuple[int, int], float] | float, *, model: ScoringModel | None = None, holder: str = "test") -> None:
+def score_waiting_sets(
+    probabilities: dict[tuple[int, int], float] | float, *, model: ScoringModel | None = None, holder: str = "test"
+) -> None:
     """Score everything that waits through claim, prepare and store, with given probabilities for (query id, document id) or for all."""
     model = model or make_model()
     while sets := scoring.claim(holder=holder, token_budget=1_000_000):

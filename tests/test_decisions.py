@@ -136,7 +136,9 @@ def test_a_new_instruction_scores_anew() -> None:
     assert pair.route == Pair.Route.DISCARD and not pair.in_review
 
 
-@pytest.mark.parametrize(("probability", "route"), [(0.9, "accept"), (0.7, "review"), (0.8999999999999999, "review"), (0.6999999999999999, "discard")])
+@pytest.mark.parametrize(
+    ("probability", "route"), [(0.9, "accept"), (0.7, "review"), (0.8999999999999999, "review"), (0.6999999999999999, "discard")]
+)
 def test_bounds_are_exact_on_the_stored_float(probability: float, route: str) -> None:
     assert make_pair(probability).route == route
 

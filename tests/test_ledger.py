@@ -21,7 +21,9 @@ def fold(log: list[Step], ledger: Ledger | None = None, start: int = 1) -> Ledge
     ledger = ledger or Ledger()
     for position, (left, right, verdict) in enumerate(log, start):
         key = {
-            "person": person_key(position), "policy high": policy_key(0.99, left * 10 + right), "policy low": policy_key(0.91, left * 10 + right)
+            "person": person_key(position),
+            "policy high": policy_key(0.99, left * 10 + right),
+            "policy low": policy_key(0.91, left * 10 + right),
         }.get(verdict)
         ledger.apply(position, (left, right), accept=key, reject=verdict == "reject")
     return ledger

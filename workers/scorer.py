@@ -33,8 +33,12 @@ class Scorer:
         self.reranker = reranker
         identity = reranker.identity
         self.model: ScoringModel = scoring.register_model(
-            name=identity.name, revision=identity.revision, dtype=identity.dtype, prompt_format=identity.prompt_format,
-            max_length=identity.max_length, is_demo=reranker.is_demo,
+            name=identity.name,
+            revision=identity.revision,
+            dtype=identity.dtype,
+            prompt_format=identity.prompt_format,
+            max_length=identity.max_length,
+            is_demo=reranker.is_demo,
         )
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
         self.token_budget = min(4 * SMALLEST_CHUNK, settings.SCORING_TOKEN_BUDGET)
@@ -69,7 +73,11 @@ class Scorer:
             lowest, highest = self.token_budget / 2, self.token_budget * 2
             self.token_budget = int(min(max(wanted, lowest, SMALLEST_CHUNK), highest, settings.SCORING_TOKEN_BUDGET))
         scoring.report(
-            name=self.holder, model=self.model, device=self.reranker.device, doing=f"{len(sets)} sets", pairs=len(facts),
+            name=self.holder,
+            model=self.model,
+            device=self.reranker.device,
+            doing=f"{len(sets)} sets",
+            pairs=len(facts),
             pairs_per_second=len(facts) / seconds if facts else None,
         )
 
@@ -77,8 +85,9 @@ class Scorer:
         """Score what has no score yet, renewing the claim after every slice that came back."""
         facts: list[Fact] = []
         wanted = [
-            (work, list(work.documents.items())[start:start + DOCUMENTS_AT_ONCE])
-            for work in works for start in range(0, len(work.documents), DOCUMENTS_AT_ONCE)
+            (work, list(work.documents.items())[start : start + DOCUMENTS_AT_ONCE])
+            for work in works
+            for start in range(0, len(work.documents), DOCUMENTS_AT_ONCE)
         ]
         if not wanted:
             return facts
@@ -103,7 +112,10 @@ def load() -> Reranker:
     from workers.reranker.reranker import Reranker
 
     return Reranker.load(
-        settings.RERANKER_MODEL, device=settings.RERANKER_DEVICE, dtype=settings.RERANKER_DTYPE, max_length=settings.RERANKER_MAX_LENGTH,
+        settings.RERANKER_MODEL,
+        device=settings.RERANKER_DEVICE,
+        dtype=settings.RERANKER_DTYPE,
+        max_length=settings.RERANKER_MAX_LENGTH,
         separator="\n" if settings.RERANKER_SEPARATOR == "single" else "\n\n",
     )
 

@@ -120,6 +120,7 @@ class ImportRun(models.Model):
     error = models.TextField(blank=True)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="When its worker last told how far it is")
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

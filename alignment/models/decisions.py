@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from alignment.models.candidates import Score, ScoringModel
 from alignment.models.catalogue import SKU, Category
@@ -21,12 +22,12 @@ class Actor(models.Model):
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4)
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="actor")
 
+    def __str__(self) -> str:
+        return self.user.get_username() if self.user else gettext("someone who left")
+
     @classmethod
     def of(cls, user: User) -> Actor:
         return cls.objects.get_or_create(user=user)[0]
-
-    def __str__(self) -> str:
-        return self.user.get_username() if self.user else "someone who left"
 
 
 class Pair(models.Model):
@@ -104,7 +105,9 @@ class Decision(models.Model):
     seconds = models.FloatField(null=True, blank=True, help_text="How long its maker looked")
     reason = models.CharField(max_length=40, blank=True, help_text="Why a policy withdrew, or how a person came to it")
     note_hash = models.CharField(max_length=64, blank=True)
-    request_id = models.UUIDField(null=True, blank=True, unique=True, help_text="The browser's id of the press: a repeated submit is one decision")
+    request_id = models.UUIDField(
+        null=True, blank=True, unique=True, help_text="The browser's id of the press: a repeated submit is one decision"
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

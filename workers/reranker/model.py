@@ -40,7 +40,7 @@ class Checkpoint:
     `head`: float32 [width]. `bias`: a float, 0 for causal checkpoints.
     """
 
-    base: torch.nn.Module
+    base: Any
     head: torch.Tensor
     tokenizer: PreTrainedTokenizerFast
     prompt: PromptFormat
@@ -53,15 +53,17 @@ def load(name: str, *, device: str, dtype: str, max_length: int | None, separato
     folder = Path(name) if Path(name).is_dir() else None
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, padding_side="right")
+        tokenizer: Any = AutoTokenizer.from_pretrained(name, trust_remote_code=False, padding_side="right")
     except (OSError, ValueError) as error:
-        raise ModelError(f"The model {name!r} was not found or cannot be read: name a folder, or allow the network. ({_first_line(error)})") from error
+        raise ModelError(
+            f"The model {name!r} was not found or cannot be read: name a folder, or allow the network. ({_first_line(error)})"
+        ) from error
     if config.model_type not in {"qwen3", "qwen2"}:
         raise ModelError(f"{name!r} is a {config.model_type} model; a Qwen3 reranker is needed.")
     kind = (config.architectures or [""])[0]
     where = _device(device)
     number = _dtype(dtype, where, config)
-    base, head = _load_weights(name, kind, config, number, tokenizer)
+    base, head = _load_weights(name, kind, config, number)
     prompt_format = prompt.load(folder, separator)
     if head is None:
         yes, no = (_one_token(tokenizer, word) for word in (prompt_format.yes, prompt_format.no))
@@ -69,14 +71,17 @@ def load(name: str, *, device: str, dtype: str, max_length: int | None, separato
         head = rows[yes].float() - rows[no].float()
     limit = min(max_length or prompt_format.max_length, prompt_format.max_length, config.max_position_embeddings)
     identity = ModelIdentity(
-        name=folder.name if folder else name, revision=_revision(name, folder, config), dtype=str(number).removeprefix("torch."),
-        prompt_format=prompt_format.name, max_length=limit,
+        name=folder.name if folder else name,
+        revision=_revision(name, folder, config),
+        dtype=str(number).removeprefix("torch."),
+        prompt_format=prompt_format.name,
+        max_length=limit,
     )
     base.eval().requires_grad_(False)
     return Checkpoint(base.to(where), head.detach().to(where), tokenizer, prompt_format, identity, where)
 
 
-def _load_weights(name: str, kind: str, config: Any, dtype: torch.dtype, tokenizer: Any) -> tuple[torch.nn.Module, torch.Tensor | None]:
+def _load_weights(name: str, kind: str, config: Any, dtype: torch.dtype) -> tuple[Any, torch.Tensor | None]:
     """The base model, and the head row of a converted checkpoint. A head that the file does not hold is refused: it would be random."""
     if kind.endswith("ForCausalLM"):
         loader: Any = AutoModelForCausalLM

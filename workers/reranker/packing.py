@@ -26,5 +26,5 @@ def batches(sets: Sequence[EncodedSet], token_budget: int) -> Iterator[list[Item
     start = 0
     while start < len(items):
         size = max(1, token_budget // items[start].length)
-        yield items[start:start + size]
+        yield items[start : start + size]
         start += size

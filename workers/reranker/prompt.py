@@ -93,7 +93,9 @@ class Encoder:
     def plain(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of user texts, in which nothing is a control token. Lone surrogates, which UTF-8 cannot hold, become "?"."""
         clean = [text.encode("utf-8", "replace").decode() for text in texts]
-        return [list(ids) for ids in self.tokenizer(clean, add_special_tokens=False, split_special_tokens=True)["input_ids"]] if clean else []
+        return (
+            [list(ids) for ids in self.tokenizer(clean, add_special_tokens=False, split_special_tokens=True)["input_ids"]] if clean else []
+        )
 
     def encode(self, instruction: str, query: str, documents: Sequence[str]) -> EncodedSet:
         head, *bodies = self.plain([self.prompt.head_text(instruction, query), *(self.prompt.document_text(d) for d in documents)])

@@ -29,8 +29,12 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         identity = reranker.identity
         for name, value in (
-            ("model", identity.name), ("revision", identity.revision), ("prompt format", identity.prompt_format),
-            ("device", reranker.device), ("dtype", identity.dtype), ("token limit", identity.max_length),
+            ("model", identity.name),
+            ("revision", identity.revision),
+            ("prompt format", identity.prompt_format),
+            ("device", reranker.device),
+            ("dtype", identity.dtype),
+            ("token limit", identity.max_length),
         ):
             self.stdout.write(f"{name:14} {value}")
         if reranker.is_demo:
@@ -52,5 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {expected:9.5f} published, {got:9.5f} here: {document[:60]}")
         tolerance = golden.TOLERANCE[identity.dtype]
         if worst > tolerance:
-            raise CommandError(f"The largest difference is {worst:.5f}, more than {tolerance} for {identity.dtype}: this is not the published model.")
+            raise CommandError(
+                f"The largest difference is {worst:.5f}, more than {tolerance} for {identity.dtype}: this is not the published model."
+            )
         self.stdout.write(self.style.SUCCESS(f"Agrees with the published scores (largest difference {worst:.5f})."))

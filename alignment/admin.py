@@ -1,0 +1,145 @@
+"""The admin site, for what has no page of its own. The log, scores and groups can be looked at there, never changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group as AuthGroup
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from alignment import models
+from alignment.catalogue import correct_language
+from alignment.models import User
+
+admin.site.unregister(AuthGroup)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
+    list_display = ("username", "role", "is_active", "last_login")
+    list_filter = ("role", "is_active")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (_("Rights"), {"fields": ("role", "is_active", "is_staff", "is_superuser")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "role", "password1", "password2")}),)
+
+
+@admin.register(models.Source)
+class SourceAdmin(ModelAdmin):
+    list_display = ("name", "language", "created_at")
+    search_fields = ("name",)
+
+
+@admin.register(models.Category)
+class CategoryAdmin(ModelAdmin):
+    list_display = ("path",)
+    search_fields = ("path",)
+    readonly_fields = ("path", "parent", "name")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(models.SKU)
+class SkuAdmin(ModelAdmin):
+    """A listing is what its shop says: only its language can be corrected."""
+
+    list_display = ("title", "source", "external_id", "language", "category")
+    list_filter = ("source", "language")
+    list_select_related = ("source", "category")
+    search_fields = ("external_id", "title")
+    show_full_result_count = False
+    fields = (
+        "title",
+        "language",
+        "language_origin",
+        "source",
+        "external_id",
+        "description",
+        "attributes",
+        "gtin",
+        "url",
+        "category",
+        "delisted_at",
+    )
+    readonly_fields = tuple(name for name in fields if name != "language")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if "language" in form.changed_data:
+            correct_language(sku=models.SKU.objects.get(pk=obj.pk), language=obj.language, user=request.user)  # type: ignore[arg-type]
+            messages.info(request, _("The language was corrected; its candidates are scored anew where the instruction names it."))
+
+
+@admin.register(models.ApiToken)
+class ApiTokenAdmin(ModelAdmin):
+    """Tokens are made by `manage.py create_token`, which shows one once; here they are seen and taken back."""
+
+    list_display = ("name", "user", "scope", "created", "expiry", "last_used_at")
+    readonly_fields = ("name", "user", "scope", "created", "expiry", "last_used_at", "token_key")
+    exclude = ("digest",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Looked at, never changed."""
+
+    actions = None
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+READ_ONLY: dict[type[Any], dict[str, Any]] = {
+    models.Decision: {
+        "list_display": ("id", "pair", "verdict", "by", "score", "created_at"),
+        "list_filter": ("verdict", "by"),
+        "list_select_related": ("pair__left", "pair__right"),
+    },
+    models.AuditEvent: {"list_display": ("id", "action", "subject", "created_at")},
+    models.Score: {"list_display": ("id", "probability", "logit", "model", "created_at"), "list_select_related": ("model",)},
+    models.Pair: {
+        "list_display": ("id", "left", "right", "route", "in_review"),
+        "list_filter": ("route", "in_review"),
+        "list_select_related": ("left", "right"),
+    },
+    models.CandidateSet: {
+        "list_display": ("id", "query", "status", "attempts", "error"),
+        "list_filter": ("status",),
+        "list_select_related": ("query",),
+    },
+    models.PolicyVersion: {
+        "list_display": ("category", "number", "accept_at", "review_at", "created_at"),
+        "list_select_related": ("category",),
+    },
+    models.Group: {"list_display": ("__str__", "uuid", "size", "changed_at")},
+    models.ImportRun: {"list_display": ("file_name", "source", "status", "rows_read", "error_count"), "list_select_related": ("source",)},
+}
+for model, options in READ_ONLY.items():
+    admin.site.register(model, type(f"{model.__name__}Admin", (ReadOnlyAdmin,), options))

@@ -1,0 +1,151 @@
+"""What comes in, checked; what goes out, shaped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from alignment.candidates import MOST_CANDIDATES
+from alignment.importing import rows
+from alignment.models import SKU, Candidate, CandidateSet, Decision, ImportRun
+
+
+class SkuReference(serializers.Serializer[Any]):
+    """A SKU by its id, by its source and external id, or inline: with a title it is created or brought up to date."""
+
+    sku = serializers.UUIDField(required=False)
+    source = serializers.CharField(max_length=200, required=False)  # type: ignore[assignment]
+    external_id = serializers.CharField(max_length=200, required=False)
+    title = serializers.CharField(max_length=2000, required=False)
+    description = serializers.CharField(max_length=100_000, required=False, allow_blank=True)
+    language = serializers.CharField(max_length=16, required=False, allow_blank=True)
+    category = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+    gtin = serializers.CharField(max_length=20, required=False, allow_blank=True)
+    url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    image_url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    attributes = serializers.DictField(child=serializers.CharField(max_length=2000, allow_blank=True), required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "sku" in attrs:
+            return attrs
+        if "source" not in attrs or "external_id" not in attrs:
+            raise serializers.ValidationError("name the SKU by sku, or by source and external_id")
+        if "title" in attrs:
+            try:
+                attrs["listing"] = rows.parse(attrs, {name: name for name in rows.FIELDS})
+            except rows.ColumnError as error:
+                raise serializers.ValidationError({error.column: error.reason}) from None
+        return attrs
+
+
+class CandidateSetIn(serializers.Serializer[Any]):
+    query = SkuReference()
+    candidates = serializers.ListField(child=SkuReference(), min_length=1, max_length=MOST_CANDIDATES)
+    category = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+    interactive = serializers.BooleanField(required=False, default=False)
+
+
+class ImportIn(serializers.Serializer[Any]):
+    file = serializers.FileField()
+    source = serializers.CharField(max_length=200)  # type: ignore[assignment]
+    complete = serializers.BooleanField(required=False, default=False)
+    mapping = serializers.JSONField(required=False)
+
+    def validate_mapping(self, value: Any) -> dict[str, str]:
+        if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
+            raise serializers.ValidationError("must be an object of fields and column names")
+        if unknown := set(value) - set(rows.FIELDS):
+            raise serializers.ValidationError(f"{sorted(unknown)[0]!r} is no field; the fields are {', '.join(rows.FIELDS)}")
+        return value
+
+
+def sku_out(sku: SKU) -> dict[str, Any]:
+    return {
+        "sku": str(sku.uuid),
+        "source": sku.source.name,
+        "external_id": sku.external_id,
+        "language": sku.language,
+        "language_origin": sku.language_origin,
+        "title": sku.title,
+        "description": sku.description,
+        "attributes": sku.attributes,
+        "gtin": sku.gtin,
+        "url": sku.url,
+        "image_url": sku.image_url,
+        "category": sku.category.path if sku.category else "",
+        "delisted": sku.delisted_at is not None,
+        "updated_at": sku.updated_at,
+    }
+
+
+def set_out(row: CandidateSet) -> dict[str, Any]:
+    return {
+        "id": str(row.uuid),
+        "status": row.status,
+        "origin": row.origin,
+        "interactive": row.interactive,
+        "error": row.error,
+        "query": str(row.query.uuid),
+        "category": row.category.path if row.category else "",
+        "created_at": row.created_at,
+        "scored_at": row.scored_at,
+    }
+
+
+def candidate_out(row: Candidate, route: str) -> dict[str, Any]:
+    score = row.score and {
+        "probability": row.score.probability,
+        "logit": row.score.logit,
+        "tokens_read": row.score.tokens_read,
+        "tokens_cut": row.score.tokens_cut,
+        "model": row.score.model.name,
+        "demo_model": row.score.model.is_demo,
+    }
+    return {
+        "sku": str(row.sku.uuid),
+        "source": row.sku.source.name,
+        "external_id": row.sku.external_id,
+        "title": row.sku.title,
+        "rank": row.rank,
+        "retrieval_score": row.retrieval_score,
+        "score": score,
+        "route": route,
+    }
+
+
+def decision_out(row: Decision) -> dict[str, Any]:
+    return {
+        "position": row.pk,
+        "left": str(row.pair.left.uuid),
+        "right": str(row.pair.right.uuid),
+        "verdict": row.verdict,
+        "by": row.by,
+        "actor": str(row.actor) if row.actor else None,
+        "withdraws": row.withdraws_id,
+        "score": row.score,
+        "reverse_score": row.reverse_score,
+        "model": row.model.name if row.model else None,
+        "policy": str(row.policy) if row.policy else None,
+        "seconds": row.seconds,
+        "left_hash": row.left_hash,
+        "right_hash": row.right_hash,
+        "reason": row.reason,
+        "created_at": row.created_at,
+    }
+
+
+def import_out(run: ImportRun) -> dict[str, Any]:
+    return {
+        "id": str(run.uuid),
+        "source": run.source.name,
+        "file": run.file_name,
+        "status": run.status,
+        "error": run.error,
+        "rows": run.rows_read,
+        "created": run.created_count,
+        "updated": run.updated_count,
+        "unchanged": run.unchanged_count,
+        "delisted": run.delisted_count,
+        "in_error": run.error_count,
+    }

@@ -1,0 +1,338 @@
+"""The API. A view checks, calls the domain and shapes the answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from django.db import connection, transaction
+from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework import status
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alignment import candidates as sets
+from alignment import catalogue, export, groups, importing
+from alignment.api import serializers
+from alignment.api.errors import Conflict
+from alignment.api.pagination import answer, page, whole
+from alignment.models import (
+    SKU,
+    Actor,
+    ApiToken,
+    Candidate,
+    CandidateSet,
+    Category,
+    Decision,
+    Group,
+    GroupChange,
+    ImportRun,
+    Pair,
+    Source,
+    User,
+)
+from alignment.policies import Policies
+
+STREAMED = {"csv": ("text/csv; charset=utf-8", export.as_csv), "ndjson": ("application/x-ndjson", export.as_ndjson)}
+POSITION_HEADER = "X-Log-Position"
+LONGEST_KEY = 200
+
+
+def parameters(*names: str) -> list[OpenApiParameter]:
+    return [OpenApiParameter(name, OpenApiTypes.STR, required=False) for name in (*names, "limit", "cursor")]
+
+
+def from_memory(chunks: Iterator[str]) -> Iterator[str]:
+    """Chunks of a stream, with the connection given back when it ends."""
+    try:
+        yield from chunks
+    finally:
+        connection.close()
+
+
+class Health(APIView):
+    """Whether the web process answers."""
+
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+    throttle_classes: list[Any] = []
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        return Response({"ok": True})
+
+
+class Groups(APIView):
+    """Confirmed groups at a stated log position: JSON pages, or all of them as CSV or NDJSON with ?as=csv or ?as=ndjson."""
+
+    @extend_schema(parameters=parameters("as", "category", "language", "source", "changed_since"), responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response | StreamingHttpResponse:
+        query = request.query_params
+        position = groups.position()
+        found = export.groups(
+            category=query.get("category", ""),
+            language=query.get("language", ""),
+            source=query.get("source", ""),
+            changed_since=whole(request, "changed_since", 0),
+        )
+        wanted = query.get("as", "json")
+        if wanted in STREAMED:
+            media, stream = STREAMED[wanted]
+            return StreamingHttpResponse(
+                from_memory(stream(found)),
+                content_type=media,
+                headers={
+                    POSITION_HEADER: str(position),
+                    "Content-Disposition": f'attachment; filename="groups-{position}.{wanted}"',
+                },
+            )
+        if wanted != "json":
+            raise ValidationError({"as": "must be json, csv or ndjson"})
+        rows, following = page(request, found)
+        return Response(answer(export.render(rows), following, position=position))
+
+
+class OneGroup(APIView):
+    """One group by its id. The id of a merged group answers with the group its members are in now."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, uuid: str) -> Response:
+        asked = get_object_or_404(Group.objects.select_related("merged_into"), uuid=uuid)
+        group = groups.survivor(asked)
+        if not group.size:
+            raise NotFound("This group was dissolved; the change feed says when.")
+        return Response(export.render([group])[0] | {"log_position": groups.position(), "merged": group.pk != asked.pk})
+
+
+class GroupOfSku(APIView):
+    """The group of one SKU, by source and external id. A SKU alone has the group null and itself as the only member."""
+
+    @extend_schema(parameters=parameters("source", "external_id")[:2], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        query = request.query_params
+        for name in ("source", "external_id"):
+            if not query.get(name):
+                raise ValidationError({name: "this parameter is needed"})
+        sku = (
+            SKU.objects.select_related("source", "category").filter(source__name=query["source"], external_id=query["external_id"]).first()
+        )
+        if sku is None:
+            raise NotFound("There is no such SKU.")
+        group = groups.group_of(sku)
+        if group is None:
+            alone = {"id": None, "name": None, "position": None, "aliases": [], "members": [export.sku_dict(sku) | {"confirmed_by": []}]}
+            return Response(alone | {"log_position": groups.position()})
+        return Response(export.render([group])[0] | {"log_position": groups.position()})
+
+
+class Changes(APIView):
+    """The change feed: what happened to groups after a log position, in order."""
+
+    @extend_schema(parameters=parameters("since"), responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        position = groups.position()
+        found = GroupChange.objects.filter(decision__gt=whole(request, "since", 0), decision__lte=position).select_related("group", "into")
+        rows, following = page(request, found)
+        names = dict(SKU.objects.filter(pk__in={sku for row in rows for sku in (*row.added, *row.removed)}).values_list("pk", "uuid"))
+        results = [
+            {
+                "position": row.decision_id,
+                "group": str(row.group.uuid),
+                "kind": row.kind,
+                "into": str(row.into.uuid) if row.into else None,
+                "added": [str(names[sku]) for sku in row.added],
+                "removed": [str(names[sku]) for sku in row.removed],
+            }
+            for row in rows
+        ]
+        return Response(answer(results, following, position=position))
+
+
+class Skus(APIView):
+    @extend_schema(parameters=parameters("source", "language", "category", "external_id"), responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        query, found = request.query_params, SKU.objects.select_related("source", "category")
+        for name, field in (
+            ("source", "source__name"),
+            ("language", "language"),
+            ("category", "category__path"),
+            ("external_id", "external_id"),
+        ):
+            if query.get(name):
+                found = found.filter(**{field: query[name]})
+        rows, following = page(request, found)
+        return Response(answer([serializers.sku_out(row) for row in rows], following))
+
+
+class OneSku(APIView):
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, uuid: str) -> Response:
+        return Response(serializers.sku_out(get_object_or_404(SKU.objects.select_related("source", "category"), uuid=uuid)))
+
+
+class CandidateSets(APIView):
+    @extend_schema(parameters=parameters("status"), responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        found = CandidateSet.objects.select_related("query", "category")
+        if wanted := request.query_params.get("status"):
+            found = found.filter(status=wanted)
+        rows, following = page(request, found)
+        return Response(answer([serializers.set_out(row) for row in rows], following))
+
+    @extend_schema(
+        request=serializers.CandidateSetIn,
+        responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+        parameters=[OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)],
+    )
+    def post(self, request: Request) -> Response:
+        key = request.headers.get("Idempotency-Key", "")
+        if len(key) > LONGEST_KEY:
+            raise ValidationError({"Idempotency-Key": f"longer than {LONGEST_KEY} characters"})
+        checked = serializers.CandidateSetIn(data=request.data)
+        checked.is_valid(raise_exception=True)
+        values = checked.validated_data
+        digest = hashlib.sha256(json.dumps(request.data, sort_keys=True, default=str).encode()).hexdigest()
+        owner = Actor.of(cast(User, request.user)).uuid
+        try:
+            with transaction.atomic():
+                category = catalogue.get_category(values.get("category", ""))
+                if values.get("category") and category is None:
+                    raise ValidationError({"category": "there is no such category"})
+                query, *others = self._skus(
+                    [("query", values["query"])] + [(f"candidates[{i}]", c) for i, c in enumerate(values["candidates"])]
+                )
+                made, new = sets.post_set(
+                    query=query,
+                    candidates=others,
+                    category=category,
+                    owner=owner,
+                    token=cast(ApiToken, request.auth),
+                    idempotency_key=key,
+                    request_hash=digest,
+                    interactive=values["interactive"],
+                )
+        except sets.IdempotencyConflict as error:
+            raise Conflict(str(error)) from None
+        except (sets.CandidateError, catalogue.CategoryError) as error:
+            raise ValidationError({"candidates" if isinstance(error, sets.CandidateError) else "category": str(error)}) from None
+        return Response(serializers.set_out(made), status=status.HTTP_201_CREATED if new else status.HTTP_200_OK)
+
+    def _skus(self, references: Sequence[tuple[str, dict[str, Any]]]) -> list[SKU]:
+        """The SKUs that a request names, in its order; inline ones are brought up to date first. Raises ValidationError with the path."""
+        by_source: dict[str, list[Any]] = {}
+        for _path, reference in references:
+            if "listing" in reference:
+                by_source.setdefault(reference["source"], []).append(reference["listing"])
+        for source, listings in by_source.items():
+            importing.upsert_inline(source=Source.objects.get_or_create(name=source)[0], listings=listings)
+        by_uuid = {
+            sku.uuid: sku for sku in SKU.objects.filter(uuid__in=[r["sku"] for _p, r in references if "sku" in r]).select_related("source")
+        }
+        named = {(r["source"], r["external_id"]) for _p, r in references if "sku" not in r}
+        by_name = {
+            (sku.source.name, sku.external_id): sku
+            for sku in SKU.objects.filter(source__name__in={s for s, _e in named}, external_id__in={e for _s, e in named}).select_related(
+                "source"
+            )
+        }
+        found, missing = [], {}
+        for path, reference in references:
+            sku = by_uuid.get(reference["sku"]) if "sku" in reference else by_name.get((reference["source"], reference["external_id"]))
+            if sku is None:
+                missing[path] = "there is no such SKU; give a title to have it created"
+            else:
+                found.append(sku)
+        if missing:
+            raise ValidationError(missing)
+        return found
+
+
+class OneCandidateSet(APIView):
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, uuid: str) -> Response:
+        row = get_object_or_404(CandidateSet.objects.select_related("query", "category"), uuid=uuid)
+        found = list(Candidate.objects.filter(set=row).select_related("sku__source", "score__model").order_by("rank", "id"))
+        others = [candidate.sku_id for candidate in found]
+        pairs = Pair.objects.filter(left=row.query_id, right__in=others) | Pair.objects.filter(right=row.query_id, left__in=others)
+        routes = {
+            left if right == row.query_id else right: route for left, right, route in pairs.values_list("left_id", "right_id", "route")
+        }
+        results = [serializers.candidate_out(candidate, routes.get(candidate.sku_id, Pair.Route.WAITING)) for candidate in found]
+        return Response(serializers.set_out(row) | {"candidates": results})
+
+
+class Decisions(APIView):
+    """The log, in order."""
+
+    @extend_schema(parameters=parameters("since"), responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        found = Decision.objects.filter(pk__gt=whole(request, "since", 0)).select_related(
+            "pair__left", "pair__right", "model", "policy__category"
+        )
+        position = groups.position()
+        rows, following = page(request, found.filter(pk__lte=position))
+        return Response(answer([serializers.decision_out(row) for row in rows], following, position=position))
+
+
+class PolicyList(APIView):
+    """The policy in force for every category, its own or inherited."""
+
+    @extend_schema(parameters=parameters(), responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        snapshot = Policies()
+        rows, following = page(request, Category.objects.all())
+        results = []
+        for category in rows:
+            policy = snapshot.of(category.pk)
+            results.append(
+                {
+                    "category": category.path,
+                    "version": policy.number,
+                    "inherited_from": None if category.pk in snapshot.own else policy.category.path,
+                    "instruction": policy.instruction,
+                    "accept_at": policy.accept_at,
+                    "review_at": policy.review_at,
+                    "published_at": policy.created_at,
+                }
+            )
+        return Response(answer(results, following))
+
+
+class Imports(APIView):
+    parser_classes = [MultiPartParser, FormParser]
+
+    @extend_schema(parameters=parameters(), responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        rows, following = page(request, ImportRun.objects.select_related("source"))
+        return Response(answer([serializers.import_out(run) for run in rows], following))
+
+    @extend_schema(request={"multipart/form-data": serializers.ImportIn}, responses={202: OpenApiTypes.OBJECT})
+    def post(self, request: Request) -> Response:
+        checked = serializers.ImportIn(data=request.data)
+        checked.is_valid(raise_exception=True)
+        values = checked.validated_data
+        run = importing.start(
+            source=Source.objects.get_or_create(name=values["source"])[0],
+            upload=values["file"],
+            file_name=values["file"].name,
+            mapping=values.get("mapping") or {},
+            complete=values["complete"],
+            author=cast(User, request.user),
+        )
+        return Response(serializers.import_out(run), status=status.HTTP_202_ACCEPTED)
+
+
+class OneImport(APIView):
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, uuid: str) -> Response:
+        run = get_object_or_404(ImportRun.objects.select_related("source"), uuid=uuid)
+        errors = [{"line": e.line, "column": e.column, "reason": e.reason, "value": e.value} for e in run.row_errors.all()[:1000]]
+        return Response(serializers.import_out(run) | {"errors": errors})

@@ -1,0 +1,63 @@
+"""What every test stands on: a database whose log cannot be changed, but for the flush between tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.test import TransactionTestCase
+
+from alignment import scoring, triggers
+
+
+def pytest_configure() -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def static_files() -> None:
+    """Pages name their static files by content, as in use."""
+    call_command("collectstatic", verbosity=0, interactive=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def flush_lifts_the_triggers() -> Iterator[None]:
+    """The only place where the log's triggers are lifted: the flush after a test with real transactions."""
+    original = TransactionTestCase._fixture_teardown
+
+    def teardown(case: TransactionTestCase) -> None:
+        with triggers.lifted(connections["default"]):
+            original(case)
+        create_root()
+
+    TransactionTestCase._fixture_teardown = teardown
+    yield
+    TransactionTestCase._fixture_teardown = original
+
+
+def create_root() -> None:
+    """What the second migration puts in, after a flush took it away."""
+    import importlib
+
+    if not apps.get_model("alignment", "Category").objects.exists():
+        importlib.import_module("alignment.migrations.0002_root_policy").create(apps, None)
+
+
+@pytest.fixture(autouse=True)
+def no_broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In-process tests send no wake-ups: the rows say what is to be done. Tests with processes of their own have a real Redis."""
+    monkeypatch.setattr(scoring.app, "send_task", lambda *args, **kwargs: None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    import shutil
+
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert found, "no Chromium on PATH: install the package chromium"
+    return Path(found)

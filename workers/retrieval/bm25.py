@@ -1,0 +1,26 @@
+"""Lexical retrieval by BM25 (bm25s) over tokens of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import bm25s
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.retrieval.tokens import tokens
+
+
+class BM25:
+    """An index over texts. Queries are texts of the same kind."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._tokens = [tokens(text) or [""] for text in texts]
+        self._index = bm25s.BM25()
+        self._index.index(self._tokens, show_progress=False)
+
+    def top(self, rows: Sequence[int], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The best k rows for each of `rows` as queries: indices and scores, both [len(rows), k], best first."""
+        queries = [self._tokens[row] for row in rows]
+        found, scores = self._index.retrieve(queries, k=min(k, len(self._tokens)), show_progress=False, n_threads=0)
+        return np.asarray(found, dtype=np.int64), np.asarray(scores, dtype=np.float32)

@@ -1,0 +1,50 @@
+"""Retrieval by static multilingual embeddings: no model is run, a text's vector is a weighted sum of its tokens'."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+
+FILE_NAME = "static_embeddings.safetensors"
+
+
+class StaticEmbeddings:
+    """Token vectors [vocabulary, width] scaled by their weights."""
+
+    def __init__(self, vectors: NDArray[np.float32], tokenizer: Tokenizer) -> None:
+        self.vectors, self.tokenizer = vectors, tokenizer
+
+    @classmethod
+    def load(cls, folder: Path) -> StaticEmbeddings:
+        """Load from a checkpoint folder that ships them. Raises FileNotFoundError."""
+        stored = load_file(folder / FILE_NAME)
+        vectors = stored["embedding"].astype(np.float32) * np.exp(stored["weight"].astype(np.float32))[:, None]
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.encode_special_tokens = True
+        return cls(vectors, tokenizer)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """L2-normalised float32 [len(texts), width]; a text without tokens is the zero vector."""
+        out = np.zeros((len(texts), self.vectors.shape[1]), dtype=np.float32)
+        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        for start in range(0, len(clean), 1024):
+            for row, encoding in enumerate(self.tokenizer.encode_batch_fast(clean[start : start + 1024], add_special_tokens=False), start):
+                if encoding.ids:
+                    out[row] = self.vectors[encoding.ids].sum(axis=0)
+        norms = np.linalg.norm(out, axis=1, keepdims=True)
+        return np.divide(out, norms, out=out, where=norms > 0)
+
+
+def top(vectors: NDArray[np.float32], rows: Sequence[int], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k nearest rows by cosine for each of `rows`, exactly: indices and similarities, both [len(rows), k], best first."""
+    similar = vectors[list(rows)] @ vectors.T
+    k = min(k, vectors.shape[0])
+    best = np.argpartition(-similar, k - 1, axis=1)[:, :k]
+    scores = np.take_along_axis(similar, best, axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    return np.take_along_axis(best, order, axis=1), np.take_along_axis(scores, order, axis=1)

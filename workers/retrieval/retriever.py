@@ -1,0 +1,36 @@
+"""BM25 and static embeddings over the same texts, fused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from workers.retrieval import dense
+from workers.retrieval.bm25 import BM25
+from workers.retrieval.dense import StaticEmbeddings
+from workers.retrieval.fusion import K, fuse
+
+ROWS_AT_ONCE = 256
+# A fused score is at most 2 / (K + 1): divided by it, a candidate that both rankings put first scores 1.
+BEST = 2 / (K + 1)
+
+
+class Retriever:
+    """Candidates for listings among themselves."""
+
+    def __init__(self, texts: Sequence[str], *, embeddings: Path) -> None:
+        self.bm25 = BM25(texts)
+        self.vectors = StaticEmbeddings.load(embeddings).encode(texts)
+
+    def candidates(self, rows: Sequence[int], k: int, *, minimum: float = 0.0) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+        """For each row, up to k other rows with a fused score from 0 to 1, best first and never under `minimum`; never the row itself."""
+        depth = 2 * k + 1
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            chunk = rows[start : start + ROWS_AT_ONCE]
+            lexical, scores = self.bm25.top(chunk, depth)
+            near, _similar = dense.top(self.vectors, chunk, depth)
+            for i, row in enumerate(chunk):
+                words = [int(j) for j, score in zip(lexical[i], scores[i], strict=True) if score > 0 and j != row]
+                meaning = [int(j) for j in near[i] if j != row]
+                fused = [(j, score / BEST) for j, score in fuse([words, meaning])[:k]]
+                yield row, [(j, score) for j, score in fused if score >= minimum]
