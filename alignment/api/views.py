@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
@@ -50,14 +50,6 @@ def parameters(*names: str) -> list[OpenApiParameter]:
     return [OpenApiParameter(name, OpenApiTypes.STR, required=False) for name in (*names, "limit", "cursor")]
 
 
-def from_memory(chunks: Iterator[str]) -> Iterator[str]:
-    """Chunks of a stream, with the connection given back when it ends."""
-    try:
-        yield from chunks
-    finally:
-        connection.close()
-
-
 class Health(APIView):
     """Whether the web process answers."""
 
@@ -87,7 +79,7 @@ class Groups(APIView):
         if wanted in STREAMED:
             media, stream = STREAMED[wanted]
             return StreamingHttpResponse(
-                from_memory(stream(found)),
+                stream(found),
                 content_type=media,
                 headers={
                     POSITION_HEADER: str(position),
