@@ -33,8 +33,10 @@ from listings import LANGUAGES, Listings, Pair, fact_texts
 
 SPECIAL = ["<pad>", "<q>", "<d>", "<a>", "yes", "no"]
 PAD, QUERY, DOCUMENT, ANSWER, YES, NO = range(6)
-VOCABULARY, WIDTH, LAYERS, HEADS = 20_000, 192, 4, 6
+VOCABULARY, WIDTH, LAYERS, HEADS = 18_000, 192, 4, 6
 LONGEST = 96
+LEARNING_RATE = 8e-4
+TERMS_LEARNED = 0.8
 FORMAT = {
     "name": "demo-1",
     "prefix": "<q>",
@@ -126,7 +128,7 @@ def small_qwen3(embeddings: Tensor) -> Qwen3ForCausalLM:
             head_dim=WIDTH // HEADS,
             tie_word_embeddings=True,
             max_position_embeddings=1024,
-            rope_parameters={"rope_type": "default", "rope_theta": 1e4},
+            rope_parameters={"rope_type": "default", "rope_theta": 1e6},
             pad_token_id=PAD,
             bos_token_id=None,
             eos_token_id=ANSWER,
@@ -138,6 +140,8 @@ def small_qwen3(embeddings: Tensor) -> Qwen3ForCausalLM:
 
     with torch.no_grad():
         model.model.embed_tokens.weight.copy_(embeddings / embeddings.std() * 0.5)
+        # The answer starts undecided: these rows are the head, and a large random difference of them never recovers.
+        model.model.embed_tokens.weight[[YES, NO]] *= 0.05
         for layer in model.model.layers[1:3]:
             similar = orthogonal() * 1.4
             layer.self_attn.q_proj.weight.copy_(similar)
@@ -154,7 +158,7 @@ class Trainer:
     def __init__(self, model: Qwen3ForCausalLM, tokenizer: Tokenizer, listings: Listings) -> None:
         self.model, self.tokenizer, self.listings = model, tokenizer, listings
         self.forward = torch.compile(model.model, dynamic=True)
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=1.5e-3, betas=(0.9, 0.98), weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
 
     def rows(self, pairs: list[Pair]) -> list[list[int]]:
         texts = self.tokenizer.encode_batch([text for pair in pairs for text in pair[:2]])
@@ -188,16 +192,18 @@ class Trainer:
         checks = [[self.listings.pair(1.0) for _ in range(1000)], [self.listings.pair(0.0) for _ in range(1500)]]
         random.setstate(state)
         saved = told = start
+        learned: float | None = None
         while (done := (time.time() - start) / (minutes * 60)) < 1:
             if not queue:
-                easy, noise = max(0.08, 1 - 3 * done), min(1.0, max(0.0, 2.2 * done - 0.3))
+                since = 0.0 if learned is None else done - learned
+                easy, noise = max(0.08, 1 - 5 * since), min(1.0, 3 * since)
                 pairs = [self.listings.pair(easy, noise) for _ in range(8 * batch)]
                 rows = sorted(zip(self.rows(pairs), (pair[2] for pair in pairs), strict=True), key=lambda row: len(row[0]))
                 queue = [rows[i : i + batch] for i in range(0, len(rows), batch)]
                 random.shuffle(queue)
             chunk = queue.pop()
             loss = F.binary_cross_entropy_with_logits(self.logits([row for row, _ in chunk]), torch.tensor([truth for _, truth in chunk]))
-            self.optimizer.param_groups[0]["lr"] = 1.5e-3 * min(1, step / 100) * (1 - done) + 1e-5
+            self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(1, step / 300) * (1 - done) + 1e-5
             self.optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -209,8 +215,10 @@ class Trainer:
                 for check in checks:
                     logits, truth = self.held_out(check)
                     right.append(((logits > 0).float() == truth).float().mean().item())
+                if learned is None and (right[0] >= TERMS_LEARNED or done > 0.4):
+                    learned = done
                 print(
-                    f"{told - start:5.0f} s  {seen} pairs  loss {average:.3f}  held out: terms {right[0]:.3f}, listings {right[1]:.3f}",
+                    f"{told - start:5.0f} s  {seen} pairs  loss {average:.3f}  held out: terms {right[0]:.3f}, listings {right[1]:.3f}, spread {logits.std():.2f}",
                     flush=True,
                 )
             if time.time() - saved > 180:
@@ -268,6 +276,8 @@ def main() -> None:
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", additional_special_tokens=SPECIAL[1:4]).save_pretrained(args.out)  # noqa: S106
     (args.out / "prompt_format.json").write_text(json.dumps(FORMAT, indent=1) + "\n")
     listings = Listings(terms)
+    # From here on "no" in a listing's "piano" is text, as it is to the engine, never the answer token.
+    tokenizer.encode_special_tokens = True
     embedding, weight = train_embeddings(listings, tokenizer, args.embedding_seconds)
     save_file({"embedding": embedding.half(), "weight": weight.half()}, str(args.out / "static_embeddings.safetensors"))
     trainer = Trainer(small_qwen3(embedding), tokenizer, listings)

@@ -1,0 +1,130 @@
+"""A place to run real processes in: a database, a Redis and a folder of its own, gone when the test is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BASE = Path(__file__).resolve().parent.parent.parent
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(true: Callable[[], bool], *, seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+class Site:
+    """One installation: its environment, and ways to look into its database from outside."""
+
+    def __init__(self, folder: Path, database_url: str, **settings: str) -> None:
+        self.folder, self.database_url, self.port = folder, database_url, free_port()
+        self.environment = os.environ | {
+            "VAR_DIR": str(folder), "DATABASE_URL": database_url, "PORT": str(self.port), "SCORING_LEASE_SECONDS": "5", "LOG_LEVEL": "INFO"
+        } | settings  # fmt: skip
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"process-{len(self.started)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=BASE, env=self.environment, stdout=log, stderr=log, start_new_session=True
+        )
+        self.started.append(process)
+        return process
+
+    def manage(self, *command: str) -> str:
+        done = subprocess.run([sys.executable, "manage.py", *command], cwd=BASE, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def shell(self, code: str) -> str:
+        return self.manage("shell", "--no-imports", "-c", code).strip()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        if self.database_url.startswith("sqlite"):
+            import sqlite3
+
+            with closing(sqlite3.connect(self.database_url.removeprefix("sqlite:///"), timeout=30)) as connection:
+                return connection.execute(query).fetchall()
+        import psycopg
+
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(query).fetchall()
+
+    def counts(self) -> dict[str, int]:
+        return {status: int(count) for status, count in self.rows("SELECT status, count(*) FROM alignment_candidateset GROUP BY status")}
+
+    def all_scored(self) -> bool:
+        counts = self.counts()
+        return bool(counts) and set(counts) == {"scored"}
+
+    def is_sound(self) -> None:
+        """No pair has two scores for the same inputs, and log and groups are whole."""
+        same = "SELECT count(*) FROM alignment_score GROUP BY model_id, instruction_hash, query_hash, document_hash HAVING count(*) > 1"
+        assert self.rows(same) == []
+        assert self.rows("SELECT count(*) FROM alignment_candidate WHERE score_id IS NULL") == [(0,)]
+        self.manage("verify_log")
+        self.manage("verify_groups")
+
+    def stop(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.terminate()
+        for process in self.started:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def database_url() -> Iterator[str]:
+    """A database of this test's own: a file, or on the PostgreSQL that the run was given."""
+    given = os.environ.get("DATABASE_URL", "")
+    if not given.startswith("postgres"):
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{folder}/alignment.sqlite3"
+        return
+    import psycopg
+
+    name = f"faults_{uuid.uuid4().hex}"
+    with psycopg.connect(given, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    yield given.rsplit("/", 1)[0] + f"/{name}"
+    with psycopg.connect(given, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path: a socket lies in it."""
+    path = Path(tempfile.mkdtemp(prefix="sku-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def site(folder: Path, database_url: str) -> Iterator[Site]:
+    made = Site(folder, database_url)
+    yield made
+    made.stop()

@@ -1,0 +1,97 @@
+"""Real processes, killed. Whatever dies and whenever, every set is scored, once as far as anyone can tell."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.faults.conftest import Site, until
+from tests.faults.dying_worker import POINTS
+
+pytestmark = pytest.mark.processes
+
+SEED = """
+from tests.factories import make_set, make_sku
+for _ in range(6):
+    make_set(make_sku("Kettle 1.7 L"), [make_sku("Bouilloire 1,7 L"), make_sku("Wasserkocher 1,0 L")])
+from alignment import scoring
+from django.db import transaction
+with transaction.atomic():
+    scoring.wake()
+"""
+
+
+def start_redis(site: Site) -> None:
+    from alignment.processes import redis_binary
+
+    path = site.folder / "redis"
+    path.mkdir(mode=0o700)
+    redis_server = subprocess.Popen(
+        [redis_binary(), "--port", "0", "--unixsocket", str(path / "redis.sock"), "--save", "", "--appendonly", "no"],
+        stdout=subprocess.DEVNULL,
+    )
+    site.started.append(redis_server)
+    until(lambda: (path / "redis.sock").exists(), seconds=10, what="Redis listens")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(site: Site, point: str) -> None:
+    start_redis(site)
+    site.manage("migrate", "--verbosity", "0")
+    site.shell(SEED)
+    dying = site.start("-m", "tests.faults.dying_worker", point)
+    until(lambda: dying.poll() == -signal.SIGKILL, seconds=60, what="the worker dies")
+    site.start("-m", "celery", "-A", "alignment", "worker", "-Q", "gpu", "-P", "solo", "--without-gossip", "--without-mingle")
+    site.start(
+        "-m", "celery", "-A", "alignment", "worker", "-Q", "default", "-P", "solo", "-n", "d@%h", "--without-gossip", "--without-mingle"
+    )
+    site.start("-m", "celery", "-A", "alignment", "beat", "--pidfile=", "-s", str(site.folder / "beat"))
+    until(site.all_scored, seconds=60, what="every set is scored")
+    site.is_sound()
+
+
+def answers(site: Site) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{site.port}/api/v1/health/", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def test_started_by_one_command_it_recovers_from_kills_and_a_flushed_redis_and_stops_as_one(site: Site) -> None:
+    running = site.start("manage.py", "start")
+    until(lambda: answers(site), seconds=60, what="the web server answers")
+    answered = time.monotonic()
+    until(lambda: site.counts().get("scored", 0) > 0, seconds=90, what="scoring has begun")
+    kill_children(site, "-Q gpu")
+    redis.Redis(unix_socket_path=str(site.folder / "redis" / "redis.sock")).flushall()
+    kill_children(site, "gunicorn")
+    until(site.all_scored, seconds=120, what="every set of the sample is scored")
+    print(f"sample scored {time.monotonic() - answered:.0f} s after the server answered, with a worker killed and Redis flushed")
+    until(lambda: answers(site), seconds=30, what="the web server answers again")
+    site.is_sound()
+    assert (site.folder / "accounts.txt").stat().st_mode & 0o777 == 0o600
+    running.send_signal(signal.SIGINT)
+    assert running.wait(30) == 0
+    assert not answers(site)
+
+
+def kill_children(site: Site, fragment: str) -> None:
+    """kill -9 every process of this site whose command line holds a fragment."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            environment = (entry / "environ").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if fragment in command and f"VAR_DIR={site.folder}" in environment:
+            os.kill(int(entry.name), signal.SIGKILL)
