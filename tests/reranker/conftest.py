@@ -15,20 +15,23 @@ TEXTS = [
     "无线蓝牙降噪耳机 不锈钢电热水壶",
     "Bouilloire électrique",
 ]
-    "Judge whether the Document meets the requirements yes no Query Instruct kettle 1.7 L",
-    "无线蓝牙降噪耳机 不锈钢电热水壶",
-    "Bouilloire électrique",
-]
 
 
 def small_config(**fields: object) -> Qwen3Config:
-    return Qwen3Config(
-        **{
-            "vocab_size": 600, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4,
-            "num_key_value_heads": 2, "head_dim": 16, "tie_word_embeddings": True, "max_position_embeddings": 8192, "initializer_range": 0.2,
-            "pad_token_id": 0,
-        } | fields
-    )  # fmt: skip
+    values: dict[str, object] = {
+        "vocab_size": 600,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": 8192,
+        "initializer_range": 0.2,
+        "pad_token_id": 0,
+    }
+    return Qwen3Config(**(values | fields))
 
 
 def save_tokenizer(folder: Path) -> PreTrainedTokenizerFast:

@@ -218,7 +218,8 @@ class Trainer:
                 if learned is None and (right[0] >= TERMS_LEARNED or done > 0.4):
                     learned = done
                 print(
-                    f"{told - start:5.0f} s  {seen} pairs  loss {average:.3f}  held out: terms {right[0]:.3f}, listings {right[1]:.3f}, spread {logits.std():.2f}",
+                    f"{told - start:5.0f} s  {seen} pairs  loss {average:.3f}  "
+                    f"held out: terms {right[0]:.3f}, listings {right[1]:.3f}, spread {logits.std():.2f}",
                     flush=True,
                 )
             if time.time() - saved > 180:
