@@ -139,6 +139,16 @@ READ_ONLY: dict[type[Any], dict[str, Any]] = {
         "list_select_related": ("category",),
     },
     models.Group: {"list_display": ("__str__", "uuid", "size", "changed_at")},
+    models.Candidate: {"list_display": ("id", "set", "sku", "rank", "score"), "list_select_related": ("set__query", "sku", "score")},
+    models.ScoringModel: {"list_display": ("name", "revision", "dtype", "prompt_format", "max_length", "is_demo")},
+    models.Worker: {"list_display": ("name", "device", "doing", "pairs_scored", "seen_at", "error")},
+    models.PolicyRollout: {"list_display": ("policy", "rerouted", "rescored", "finished_at"), "list_select_related": ("policy__category",)},
+    models.Actor: {"list_display": ("uuid", "user"), "list_select_related": ("user",)},
+    models.Note: {"list_display": ("decision", "__str__"), "list_select_related": ("decision",)},
+    models.Membership: {"list_display": ("sku", "group", "home"), "list_select_related": ("sku", "group", "home")},
+    models.GroupChange: {"list_display": ("decision", "group", "kind", "into"), "list_select_related": ("decision", "group", "into")},
+    models.Conflict: {"list_display": ("pair", "decision"), "list_select_related": ("pair__left", "pair__right", "decision")},
+    models.RowError: {"list_display": ("run", "line", "column", "reason"), "list_select_related": ("run__source",)},
     models.ImportRun: {"list_display": ("file_name", "source", "status", "rows_read", "error_count"), "list_select_related": ("source",)},
 }
 for model, options in READ_ONLY.items():

@@ -1,7 +1,8 @@
 """Groups out: JSON objects and CSV rows, in chunks of constant size, at a stated log position.
 
-Guarantee: what is read is never older than the stated position. Each chunk is read by itself, so that a slow reader holds nothing up; a
-group that changed after the position carries its own, greater `position`, and the change feed from the stated position on tells the rest.
+Guarantee: a page or a chunk is one snapshot, never older than the stated position, which is taken before the first is read and kept for
+all of them. Each is read by itself, so that a slow reader holds nothing up: what changed after the position may show or not, a group that
+shows it carries its own, greater `position`, and the change feed from the stated position on tells all of it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from alignment.models import SKU, Decision, Group, Membership, Pair
@@ -20,6 +23,29 @@ from alignment.models import SKU, Decision, Group, Membership, Pair
 GROUPS_AT_ONCE = 200
 COLUMNS = ("group", "name", "position", "source", "external_id", "sku", "language", "title", "category", "gtin", "confirmed_by", "decision")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Every read inside sees the same moment; nothing may be written. Inside an open transaction it leaves that one as it is.
+
+    Never held while a reader is sent something. SQLite's transactions are immediate here and would take the write lock; a deferred one,
+    opened by hand, stops nobody.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
 
 
 def neutral(cell: str) -> str:
@@ -94,8 +120,13 @@ def render(rows: Sequence[Group]) -> list[dict[str, Any]]:
 
 def chunks(found: QuerySet[Group]) -> Iterator[list[dict[str, Any]]]:
     last = 0
-    while rows := list(found.filter(pk__gt=last).order_by("pk")[:GROUPS_AT_ONCE]):
-        yield render(rows)
+    while True:
+        with snapshot():
+            rows = list(found.filter(pk__gt=last).order_by("pk")[:GROUPS_AT_ONCE])
+            rendered = render(rows)
+        if not rows:
+            return
+        yield rendered
         last = rows[-1].pk
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -14,17 +13,33 @@ DEFAULT_SIZE, LARGEST_SIZE, LARGEST_KEY = 100, 1000, 2**63 - 1
 Row = TypeVar("Row", bound=Model)
 
 
-def encode(key: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([key]).encode()).decode().rstrip("=")
+LONGEST_CURSOR = 100
 
 
-def decode(cursor: str) -> int:
-    """Raises ValidationError."""
+def encode(key: int, position: int) -> str:
+    return base64.urlsafe_b64encode(f"{key}:{position}".encode()).decode().rstrip("=")
+
+
+def decode(cursor: str) -> tuple[int, int]:
+    """The key of the last row that was read and the log position that the first page stated. Raises ValidationError."""
     try:
-        (key,) = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return min(max(int(key), 0), LARGEST_KEY)
-    except (ValueError, TypeError, OverflowError):
+        if len(cursor) > LONGEST_CURSOR:
+            raise ValueError
+        key, position = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").split(":")
+        if not key.isdigit() or not position.isdigit():
+            raise ValueError
+        return min(int(key), LARGEST_KEY), min(int(position), LARGEST_KEY)
+    except ValueError:
         raise ValidationError({"cursor": "not a cursor of this API; take the address in next as it is"}) from None
+
+
+def stated(request: Request, now: int) -> int:
+    """The log position that a walk through pages states: what its first page stated, the position now for a first page.
+
+    A later position would hide what changed behind the reader while they walked.
+    """
+    cursor = request.query_params.get("cursor")
+    return min(decode(cursor)[1], now) if cursor else now
 
 
 def whole(request: Request, name: str, default: int, highest: int = LARGEST_KEY) -> int:
@@ -35,17 +50,17 @@ def whole(request: Request, name: str, default: int, highest: int = LARGEST_KEY)
     return int(raw)
 
 
-def page(request: Request, rows: QuerySet[Row], key: str = "pk") -> tuple[list[Row], str | None]:
+def page(request: Request, rows: QuerySet[Row], key: str = "pk", position: int = 0) -> tuple[list[Row], str | None]:
     """Rows after the request's cursor, ordered by `key`, and the address of the next page, None after the last."""
     size = max(1, whole(request, "limit", DEFAULT_SIZE, LARGEST_SIZE))
     if cursor := request.query_params.get("cursor"):
-        rows = rows.filter(**{f"{key}__gt": decode(cursor)})
+        rows = rows.filter(**{f"{key}__gt": decode(cursor)[0]})
     found = list(rows.order_by(key)[: size + 1])
     if len(found) <= size:
         return found, None
     found = found[:size]
     query = request.query_params.copy()
-    query["cursor"] = encode(int(getattr(found[-1], key)))
+    query["cursor"] = encode(int(getattr(found[-1], key)), position)
     return found, f"{request.build_absolute_uri(request.path)}?{query.urlencode()}"
 
 

@@ -55,6 +55,8 @@ class ImportIn(serializers.Serializer[Any]):
     def validate_mapping(self, value: Any) -> dict[str, str]:
         if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
             raise serializers.ValidationError("must be an object of fields and column names")
+        if any("\x00" in name for name in value.values()):
+            raise serializers.ValidationError("a column name holds a NUL character")
         if unknown := set(value) - set(rows.FIELDS):
             raise serializers.ValidationError(f"{sorted(unknown)[0]!r} is no field; the fields are {', '.join(rows.FIELDS)}")
         return value

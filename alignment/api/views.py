@@ -17,13 +17,14 @@ from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
+from rest_framework.views import APIView as PlainView
 
 from alignment import candidates as sets
 from alignment import catalogue, export, groups, importing
 from alignment.api import serializers
 from alignment.api.errors import Conflict
-from alignment.api.pagination import answer, page, whole
+from alignment.api.pagination import answer, page, stated, whole
+from alignment.api.parsers import BoundedJSONParser
 from alignment.models import (
     SKU,
     Actor,
@@ -50,6 +51,16 @@ def parameters(*names: str) -> list[OpenApiParameter]:
     return [OpenApiParameter(name, OpenApiTypes.STR, required=False) for name in (*names, "limit", "cursor")]
 
 
+class APIView(PlainView):
+    """A view of this API. PostgreSQL stores no NUL, so that nothing that is looked up holds one."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        for name, values in request.query_params.lists():
+            if any("\x00" in value for value in (name, *values)):
+                raise ValidationError({name.replace("\x00", ""): "holds a NUL character"})
+
+
 class Health(APIView):
     """Whether the web process answers."""
 
@@ -68,7 +79,6 @@ class Groups(APIView):
     @extend_schema(parameters=parameters("as", "category", "language", "source", "changed_since"), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response | StreamingHttpResponse:
         query = request.query_params
-        position = groups.position()
         found = export.groups(
             category=query.get("category", ""),
             language=query.get("language", ""),
@@ -78,6 +88,7 @@ class Groups(APIView):
         wanted = query.get("as", "json")
         if wanted in STREAMED:
             media, stream = STREAMED[wanted]
+            position = groups.position()
             return StreamingHttpResponse(
                 stream(found),
                 content_type=media,
@@ -88,8 +99,11 @@ class Groups(APIView):
             )
         if wanted != "json":
             raise ValidationError({"as": "must be json, csv or ndjson"})
-        rows, following = page(request, found)
-        return Response(answer(export.render(rows), following, position=position))
+        with export.snapshot():
+            position = stated(request, groups.position())
+            rows, following = page(request, found, position=position)
+            rendered = export.render(rows)
+        return Response(answer(rendered, following, position=position))
 
 
 class OneGroup(APIView):
@@ -97,11 +111,13 @@ class OneGroup(APIView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, uuid: str) -> Response:
-        asked = get_object_or_404(Group.objects.select_related("merged_into"), uuid=uuid)
-        group = groups.survivor(asked)
-        if not group.size:
-            raise NotFound("This group was dissolved; the change feed says when.")
-        return Response(export.render([group])[0] | {"log_position": groups.position(), "merged": group.pk != asked.pk})
+        with export.snapshot():
+            asked = get_object_or_404(Group.objects.select_related("merged_into"), uuid=uuid)
+            group = groups.survivor(asked)
+            if not group.size:
+                raise NotFound("This group was dissolved; the change feed says when.")
+            body = export.render([group])[0] | {"log_position": groups.position(), "merged": group.pk != asked.pk}
+        return Response(body)
 
 
 class GroupOfSku(APIView):
@@ -118,11 +134,12 @@ class GroupOfSku(APIView):
         )
         if sku is None:
             raise NotFound("There is no such SKU.")
-        group = groups.group_of(sku)
-        if group is None:
-            alone = {"id": None, "name": None, "position": None, "aliases": [], "members": [export.sku_dict(sku) | {"confirmed_by": []}]}
-            return Response(alone | {"log_position": groups.position()})
-        return Response(export.render([group])[0] | {"log_position": groups.position()})
+        with export.snapshot():
+            position = groups.position()
+            group = groups.group_of(sku)
+            rendered = export.render([group])[0] if group else None
+        alone = {"id": None, "name": None, "position": None, "aliases": [], "members": [export.sku_dict(sku) | {"confirmed_by": []}]}
+        return Response((rendered or alone) | {"log_position": position})
 
 
 class Changes(APIView):
@@ -130,9 +147,9 @@ class Changes(APIView):
 
     @extend_schema(parameters=parameters("since"), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        position = groups.position()
+        position = stated(request, groups.position())
         found = GroupChange.objects.filter(decision__gt=whole(request, "since", 0), decision__lte=position).select_related("group", "into")
-        rows, following = page(request, found)
+        rows, following = page(request, found, position=position)
         names = dict(SKU.objects.filter(pk__in={sku for row in rows for sku in (*row.added, *row.removed)}).values_list("pk", "uuid"))
         results = [
             {
@@ -171,6 +188,8 @@ class OneSku(APIView):
 
 
 class CandidateSets(APIView):
+    parser_classes = [BoundedJSONParser]
+
     @extend_schema(parameters=parameters("status"), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         found = CandidateSet.objects.select_related("query", "category")
@@ -186,13 +205,18 @@ class CandidateSets(APIView):
     )
     def post(self, request: Request) -> Response:
         key = request.headers.get("Idempotency-Key", "")
-        if len(key) > LONGEST_KEY:
-            raise ValidationError({"Idempotency-Key": f"longer than {LONGEST_KEY} characters"})
+        if len(key) > LONGEST_KEY or "\x00" in key:
+            raise ValidationError({"Idempotency-Key": f"longer than {LONGEST_KEY} characters, or holds a NUL character"})
         checked = serializers.CandidateSetIn(data=request.data)
         checked.is_valid(raise_exception=True)
         values = checked.validated_data
         digest = hashlib.sha256(json.dumps(request.data, sort_keys=True, default=str).encode()).hexdigest()
         owner = Actor.of(cast(User, request.user)).uuid
+        # Before anything is written: a late repeat must not put old inline texts over newer ones.
+        if key and (made := CandidateSet.objects.select_related("query", "category").filter(owner_id=owner, idempotency_key=key).first()):
+            if made.request_hash != digest:
+                raise Conflict("this Idempotency-Key was used for another request")
+            return Response(serializers.set_out(made))
         try:
             with transaction.atomic():
                 category = catalogue.get_category(values.get("category", ""))
@@ -269,8 +293,8 @@ class Decisions(APIView):
         found = Decision.objects.filter(pk__gt=whole(request, "since", 0)).select_related(
             "pair__left", "pair__right", "model", "policy__category"
         )
-        position = groups.position()
-        rows, following = page(request, found.filter(pk__lte=position))
+        position = stated(request, groups.position())
+        rows, following = page(request, found.filter(pk__lte=position), position=position)
         return Response(answer([serializers.decision_out(row) for row in rows], following, position=position))
 
 

@@ -1,0 +1,63 @@
+"""What no well-meant program sends: each is refused in words, never by a broken server."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from alignment.models import CandidateSet, ImportRun
+from tests.api.test_api import Api, reading, writing  # noqa: F401
+from tests.factories import make_sku
+
+pytestmark = pytest.mark.django_db
+LISTING = {"source": "Shop", "external_id": "2", "title": "Kettle"}
+
+
+def posted(api: Api, body: str) -> Any:
+    return api.client.post("/api/v1/candidate-sets/", body, content_type="application/json", headers=api.headers)
+
+
+@pytest.mark.parametrize("inner", ["[" * 2500, "1", "1:", ":1", "-1:1", "1:2:3", "1" * 90 + ":", "²:1", "\u00e9"])
+def test_a_made_up_cursor(reading: Api, inner: str) -> None:  # noqa: F811
+    assert reading.get("groups/", cursor=base64.urlsafe_b64encode(inner.encode()).decode()).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("groups/", "source"), ("groups/", "category"), ("groups/of/", "external_id"), ("skus/", "language"), ("candidate-sets/", "status")],
+)
+def test_a_nul_in_the_address(reading: Api, path: str, name: str) -> None:  # noqa: F811
+    answer = reading.get(path, **({"source": "Shop"} | {name: "a\x00b"}))
+    assert answer.status_code == 400 and name in answer.json()["error"]["fields"]
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, "[]", "1", "null", '"x"', "{", '{"query": NaN}'])
+def test_a_body_of_another_shape(writing: Api, body: str) -> None:  # noqa: F811
+    assert posted(writing, body).status_code == 400
+
+
+def test_a_body_over_the_limit(writing: Api) -> None:  # noqa: F811
+    answer = posted(writing, json.dumps({"query": LISTING, "candidates": [], "junk": "z" * 11_000_000}))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+
+
+def test_a_form_of_too_many_fields(writing: Api) -> None:  # noqa: F811
+    fields = {f"f{i}": "1" for i in range(3000)} | {"source": "Shop", "file": SimpleUploadedFile("a.csv", b"external_id,title\n1,K\n")}
+    answer = writing.client.post("/api/v1/imports/", fields, headers=writing.headers)
+    assert answer.status_code == 400 and "error" in answer.json()
+
+
+def test_a_nul_in_a_mapping(writing: Api) -> None:  # noqa: F811
+    fields = {"source": "Shop", "mapping": '{"title": "a\\u0000"}', "file": SimpleUploadedFile("a.csv", b"external_id,title\n1,K\n")}
+    assert writing.client.post("/api/v1/imports/", fields, headers=writing.headers).status_code == 400
+    assert not ImportRun.objects.exists()
+
+
+def test_a_nul_in_an_idempotency_key(writing: Api) -> None:  # noqa: F811
+    body = {"query": {"sku": str(make_sku().uuid)}, "candidates": [{"sku": str(make_sku().uuid)}]}
+    assert writing.post("candidate-sets/", body, **{"Idempotency-Key": "a\x00"}).status_code == 400
+    assert not CandidateSet.objects.exists()
