@@ -129,7 +129,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "alignment.csp.PolicyByArea",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "alignment.urls"
@@ -200,6 +200,15 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+UPLOAD_LIMIT_MB = whole_number("UPLOAD_LIMIT_MB", 512, 1, 10_000)
+# Counts requests of a token. In files, so that every web process of a machine counts the same and no Redis is needed to answer.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": VAR_DIR / "cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 
 # Language and time
 LANGUAGE_CODE = "en"

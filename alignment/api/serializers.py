@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from rest_framework import serializers
 
 from alignment.candidates import MOST_CANDIDATES
@@ -51,6 +53,11 @@ class ImportIn(serializers.Serializer[Any]):
     source = serializers.CharField(max_length=200)  # type: ignore[assignment]
     complete = serializers.BooleanField(required=False, default=False)
     mapping = serializers.JSONField(required=False)
+
+    def validate_file(self, value: UploadedFile) -> UploadedFile:
+        if (value.size or 0) > settings.UPLOAD_LIMIT_MB * 1024 * 1024:
+            raise serializers.ValidationError(f"larger than {settings.UPLOAD_LIMIT_MB} MB; split it, or import it on the server")
+        return value
 
     def validate_mapping(self, value: Any) -> dict[str, str]:
         if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
@@ -251,3 +252,17 @@ def test_the_schema_and_its_page_answer(client: Client) -> None:
     page = client.get("/api/docs/")
     assert page.status_code == 200
     assert b"cdn" not in page.content
+
+
+def test_an_address_that_guesses_tokens_has_to_wait(client: Client) -> None:
+    cache.clear()
+    answers = [client.get("/api/v1/groups/", headers={"Authorization": f"Bearer {n:064d}"}).status_code for n in range(31)]
+    assert answers == [401] * 30 + [429]
+    cache.clear()
+
+
+def test_an_upload_over_the_limit_says_so(writing: Api, settings: Any) -> None:
+    settings.UPLOAD_LIMIT_MB = 0
+    upload = SimpleUploadedFile("offers.csv", b"external_id,title\n1,Kettle\n")
+    answer = writing.client.post("/api/v1/imports/", {"file": upload, "source": "Shop"}, headers=writing.headers)
+    assert answer.status_code == 400 and "larger than" in answer.json()["error"]["fields"]["file"]
