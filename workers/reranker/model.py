@@ -16,6 +16,7 @@ from workers.reranker.prompt import PromptFormat
 
 WEIGHTS = "*.safetensors"
 SMALL = 50_000_000
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class ModelError(Exception):
@@ -64,7 +65,10 @@ def load(name: str, *, device: str, dtype: str, max_length: int | None, separato
     where = _device(device)
     number = _dtype(dtype, where, config)
     base, head = _load_weights(name, kind, config, number)
-    prompt_format = prompt.load(folder, separator)
+    try:
+        prompt_format = prompt.load(folder, separator)
+    except ValueError as error:
+        raise ModelError(f"{name!r} cannot be used: {error}") from error
     if head is None:
         yes, no = (_one_token(tokenizer, word) for word in (prompt_format.yes, prompt_format.no))
         rows = base.get_input_embeddings().weight if config.tie_word_embeddings else base.reranker_output_rows
@@ -98,6 +102,8 @@ def _load_weights(name: str, kind: str, config: Any, dtype: torch.dtype) -> tupl
     missing = sorted(key for key in report["missing_keys"] if not (key == "lm_head.weight" and config.tie_word_embeddings))
     if missing or report.get("mismatched_keys"):
         raise ModelError(f"{name!r} lacks weights that this kind of model needs ({', '.join(missing[:3])}): scores would be random.")
+    if "score.weight" in report["unexpected_keys"]:
+        raise ModelError(f"{name!r} holds a classification head, but its config.json calls it {kind}: its scores would come from another.")
     if kind.endswith("ForSequenceClassification"):
         return model.model, model.score.weight[0].float()
     base = model.model
@@ -128,7 +134,9 @@ def _device(wanted: str) -> torch.device:
 def _dtype(wanted: str, device: torch.device, config: Any) -> torch.dtype:
     """bf16 on CUDA where it has it, else fp16; on a CPU bf16 where it has the instructions and the model is large, else fp32."""
     if wanted != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[wanted]
+        if wanted not in DTYPES:
+            raise ModelError(f"RERANKER_DTYPE is {wanted!r}; write auto, {', '.join(DTYPES)}.")
+        return DTYPES[wanted]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     size = config.vocab_size * config.hidden_size + config.num_hidden_layers * 12 * config.hidden_size**2

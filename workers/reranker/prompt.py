@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -22,6 +22,8 @@ PREFIX = (
     'Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n'
 )
 SUFFIX = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
+# By separator. The name is part of a score's identity, so each separator needs its own.
+NAMES = {"\n": "qwen3", "\n\n": "qwen3-double"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class PromptFormat:
 def qwen3(separator: str = "\n") -> PromptFormat:
     """The official format. `separator` stands between the fields: "\\n" in the transformers example, "\\n\\n" in the vLLM one."""
     return PromptFormat(
-        name="qwen3" if separator == "\n" else "qwen3-double",
+        name=NAMES.get(separator, f"qwen3 {separator!r}"),
         prefix=PREFIX,
         # The text is cut between "<Document>:" and " text": tokenised apart, both give the ids of the whole.
         head=f"<Instruct>: {{instruction}}{separator}<Query>: {{query}}{separator}<Document>:",
@@ -61,9 +63,12 @@ def qwen3(separator: str = "\n") -> PromptFormat:
 
 
 def load(folder: Path | None, separator: str = "\n") -> PromptFormat:
-    """The format that a checkpoint folder brings, else the official one."""
+    """The format that a checkpoint folder brings, else the official one. Raises ValueError where the file is not one."""
     if folder is not None and (folder / FILE_NAME).is_file():
-        return replace(qwen3(separator), **json.loads((folder / FILE_NAME).read_text(encoding="utf-8")))
+        try:
+            return replace(qwen3(separator), **json.loads((folder / FILE_NAME).read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{FILE_NAME} is not a prompt format: {error}") from error
     return qwen3(separator)
 
 
@@ -81,7 +86,11 @@ class Encoder:
     """Turns sets into token ids with the tokenizer's own threads, control tokens only where the format has them."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt: PromptFormat, max_length: int) -> None:
+        """Raises ValueError where the limit leaves no room for text."""
         self.tokenizer, self.prompt = tokenizer, prompt
+        # A tokenizer may add tokens that it does not call special, as Qwen3's does with "<think>": user text must not make those either.
+        backend: Any = tokenizer.backend_tokenizer
+        backend.add_special_tokens(list(backend.get_added_tokens_decoder().values()))
         self.prefix, self.joint, self.suffix = (self._control(text) for text in (prompt.prefix, prompt.joint, prompt.suffix))
         self.room = max_length - len(self.prefix) - len(self.joint) - len(self.suffix)
         if self.room < 1:

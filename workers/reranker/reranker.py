@@ -38,7 +38,10 @@ class Reranker:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
-        self._encoder = Encoder(checkpoint.tokenizer, checkpoint.prompt, checkpoint.identity.max_length)
+        try:
+            self._encoder = Encoder(checkpoint.tokenizer, checkpoint.prompt, checkpoint.identity.max_length)
+        except ValueError as error:
+            raise ModelError(f"{checkpoint.identity.name!r} cannot be used: {error}") from error
         self.identity = checkpoint.identity
         self.device = str(checkpoint.device)
         self.is_demo = checkpoint.prompt.name.startswith("demo")

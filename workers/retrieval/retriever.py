@@ -11,6 +11,8 @@ from workers.retrieval.dense import StaticEmbeddings
 from workers.retrieval.fusion import K, fuse
 
 ROWS_AT_ONCE = 256
+# What bounds memory on large catalogues: the dense part holds a few arrays of rows x texts.
+SIMILARITIES_AT_ONCE = 2**24
 # A fused score is at most 2 / (K + 1): divided by it, a candidate that both rankings put first scores 1.
 BEST = 2 / (K + 1)
 
@@ -25,12 +27,13 @@ class Retriever:
     def candidates(self, rows: Sequence[int], k: int, *, minimum: float = 0.0) -> Iterator[tuple[int, list[tuple[int, float]]]]:
         """For each row, up to k other rows with a fused score from 0 to 1, best first and never under `minimum`; never the row itself."""
         depth = 2 * k + 1
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            chunk = rows[start : start + ROWS_AT_ONCE]
+        at_once = max(1, min(ROWS_AT_ONCE, SIMILARITIES_AT_ONCE // max(1, len(self.vectors))))
+        for start in range(0, len(rows), at_once):
+            chunk = rows[start : start + at_once]
             lexical, scores = self.bm25.top(chunk, depth)
-            near, _similar = dense.top(self.vectors, chunk, depth)
+            near, similar = dense.top(self.vectors, chunk, depth)
             for i, row in enumerate(chunk):
                 words = [int(j) for j, score in zip(lexical[i], scores[i], strict=True) if score > 0 and j != row]
-                meaning = [int(j) for j in near[i] if j != row]
+                meaning = [int(j) for j, score in zip(near[i], similar[i], strict=True) if score > 0 and j != row]
                 fused = [(j, score / BEST) for j, score in fuse([words, meaning])[:k]]
                 yield row, [(j, score) for j, score in fused if score >= minimum]

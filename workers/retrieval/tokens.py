@@ -7,11 +7,13 @@ import unicodedata
 
 CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 PIECES = re.compile(rf"[{CJK}]+|\d+(?:[.,]\d+)*|[^\W\d_{CJK}]+")
-MEASURE = re.compile(rf"(\d+(?:[.,]\d+)*)\s*([^\W\d_{CJK}]{{1,4}})\b")
+# Begins only where a number begins and never backtracks into it: a text of 20,000 digits would take seconds otherwise.
+MEASURE = re.compile(rf"(?<!\d)(?<!\d[.,])(\d++(?:[.,]\d++)*+)\s*+([^\W\d_{CJK}]{{1,4}})\b")
+CODE = re.compile(r"(?<![a-z0-9.,])[a-z0-9]+(?:[/-][a-z0-9]+)*")
 
 
 def tokens(text: str) -> list[str]:
-    """Words, single Chinese characters and their bigrams, numbers (1,7 as 1.7), and number with unit as one token (1.7l)."""
+    """Words, single Chinese characters and their bigrams, numbers (1,7 as 1.7), number with unit (1.7l), model code (wh1000xm4)."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     found: list[str] = []
     for piece in PIECES.findall(folded):
@@ -20,5 +22,11 @@ def tokens(text: str) -> list[str]:
             found += [piece[i : i + 2] for i in range(len(piece) - 1)]
         else:
             found.append(piece.replace(",", ".") if piece[0].isdigit() else piece)
+    found += [re.sub("[/-]", "", code) for code in CODE.findall(folded) if _mixed(code)]
     found += [number.replace(",", ".") + unit for number, unit in MEASURE.findall(folded)]
     return found
+
+
+def _mixed(code: str) -> bool:
+    """Whether letters and digits both occur, and the whole is not a number with its unit, which is a token already."""
+    return any(c.isdigit() for c in code) and any(c.isalpha() for c in code) and not MEASURE.fullmatch(code)
