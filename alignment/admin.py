@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group as AuthGroup
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -17,6 +20,9 @@ from alignment.catalogue import correct_language
 from alignment.models import User
 
 admin.site.unregister(AuthGroup)
+# Who is locked out stays; the attempts' own logs say nothing that the audit does not.
+admin.site.unregister(AccessFailureLog)
+admin.site.unregister(AccessLog)
 
 
 @admin.register(User)
@@ -141,7 +147,7 @@ READ_ONLY: dict[type[Any], dict[str, Any]] = {
     models.Group: {"list_display": ("__str__", "uuid", "size", "changed_at")},
     models.Candidate: {"list_display": ("id", "set", "sku", "rank", "score"), "list_select_related": ("set__query", "sku", "score")},
     models.ScoringModel: {"list_display": ("name", "revision", "dtype", "prompt_format", "max_length", "is_demo")},
-    models.Worker: {"list_display": ("name", "device", "doing", "pairs_scored", "seen_at", "error")},
+    models.Worker: {"list_display": ("name", "device", "sets_in_hand", "pairs_scored", "seen_at", "error")},
     models.PolicyRollout: {"list_display": ("policy", "rerouted", "rescored", "finished_at"), "list_select_related": ("policy__category",)},
     models.Actor: {"list_display": ("uuid", "user"), "list_select_related": ("user",)},
     models.Note: {"list_display": ("decision", "__str__"), "list_select_related": ("decision",)},
@@ -153,3 +159,30 @@ READ_ONLY: dict[type[Any], dict[str, Any]] = {
 }
 for model, options in READ_ONLY.items():
     admin.site.register(model, type(f"{model.__name__}Admin", (ReadOnlyAdmin,), options))
+
+SECTIONS: tuple[tuple[Any, tuple[type[Any], ...]], ...] = (
+    (_("Catalogue"), (models.SKU, models.Source, models.Category, models.ImportRun, models.RowError)),
+    (_("Scoring"), (models.CandidateSet, models.Candidate, models.Score, models.ScoringModel, models.Worker)),
+    (_("Decisions"), (models.Decision, models.Pair, models.Conflict, models.Note)),
+    (_("Groups"), (models.Group, models.Membership, models.GroupChange)),
+    (_("Policies"), (models.PolicyVersion, models.PolicyRollout)),
+    (_("People"), (User, models.ApiToken, models.Actor, models.AuditEvent, AccessAttempt)),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The site's menu, by subject."""
+    return [
+        {
+            "title": title,
+            "collapsible": True,
+            "items": [
+                {
+                    "title": _("Failed sign-ins") if model is AccessAttempt else capfirst(model._meta.verbose_name_plural),
+                    "link": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"),
+                }
+                for model in section
+            ],
+        }
+        for title, section in SECTIONS
+    ]

@@ -85,10 +85,7 @@ def supervisor_config() -> str:
     logs.mkdir(parents=True, exist_ok=True)
     parts = [
         f"[supervisord]\nnodaemon=true\nlogfile={logs}/supervisor.log\nlogfile_maxbytes=10MB\nloglevel=warn\n"
-        f"pidfile={settings.VAR_DIR}/supervisor.pid\nchildlogdir={logs}\nuser={_user()}\n",
-        f"[unix_http_server]\nfile={settings.VAR_DIR}/supervisor.sock\nchmod=0700\n",
-        "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n",
-        f"[supervisorctl]\nserverurl=unix://{settings.VAR_DIR}/supervisor.sock\n",
+        f"pidfile={settings.VAR_DIR}/supervisor.pid\nchildlogdir={logs}\nuser={_user()}\n"
     ]
     for program in programs():
         output = (

@@ -138,6 +138,7 @@ def renew(*, holder: str, sets: Sequence[CandidateSet]) -> None:
     """Hold claimed sets for another term. Called after progress only, so that a hung device loses its claim."""
     expires = timezone.now() + timedelta(seconds=settings.SCORING_LEASE_SECONDS)
     CandidateSet.objects.filter(pk__in=[s.pk for s in sets], status=Status.CLAIMED, holder=holder).update(lease_expires_at=expires)
+    Worker.objects.filter(name=holder).update(seen_at=timezone.now())
 
 
 def prepare(sets: Sequence[CandidateSet], *, model: ScoringModel) -> list[Work]:
@@ -426,7 +427,7 @@ def report(
     name: str,
     model: ScoringModel | None = None,
     device: str = "",
-    doing: str = "",
+    sets_in_hand: int = 0,
     pairs: int = 0,
     pairs_per_second: float | None = None,
     error: str = "",
@@ -436,7 +437,7 @@ def report(
     Worker.objects.filter(pk=row.pk).update(
         model=model,
         device=device,
-        doing=doing,
+        sets_in_hand=sets_in_hand,
         pairs_scored=F("pairs_scored") + pairs,
         error=error[:2000],
         seen_at=timezone.now(),

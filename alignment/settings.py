@@ -289,4 +289,10 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": text("LOG_LEVEL", "INFO")},
     "loggers": {"axes": {"level": "WARNING"}},
 }
-UNFOLD = {"SITE_TITLE": "SKU Alignment", "SITE_HEADER": "SKU Alignment", "SHOW_HISTORY": False}
+UNFOLD = {
+    "SITE_TITLE": "SKU Alignment",
+    "SITE_HEADER": "SKU Alignment",
+    "SITE_SYMBOL": "inventory_2",
+    "SHOW_HISTORY": False,
+    "SIDEBAR": {"navigation": "alignment.admin.navigation"},
+}

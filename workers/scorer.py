@@ -76,7 +76,7 @@ class Scorer:
             name=self.holder,
             model=self.model,
             device=self.reranker.device,
-            doing=f"{len(sets)} sets",
+            sets_in_hand=len(sets),
             pairs=len(facts),
             pairs_per_second=len(facts) / seconds if facts else None,
         )
@@ -132,8 +132,8 @@ def drain() -> None:
         except Exception as error:
             logger.exception("The model %s cannot be loaded", settings.RERANKER_MODEL)
             _not_before = time.monotonic() + PAUSE_AFTER_LOAD_ERROR
-            scoring.report(name=name, error=str(error), doing="cannot load the model")
+            scoring.report(name=name, error=str(error))
             return
     while _scorer.step():
         pass
-    scoring.report(name=name, model=_scorer.model, device=_scorer.reranker.device, doing="")
+    scoring.report(name=name, model=_scorer.model, device=_scorer.reranker.device)

@@ -426,7 +426,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=200, unique=True)),
                 ('device', models.CharField(blank=True, max_length=200)),
-                ('doing', models.CharField(blank=True, max_length=200)),
+                ('sets_in_hand', models.PositiveIntegerField(default=0)),
                 ('pairs_scored', models.PositiveBigIntegerField(default=0)),
                 ('pairs_per_second', models.FloatField(blank=True, null=True)),
                 ('error', models.TextField(blank=True)),

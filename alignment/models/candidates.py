@@ -7,6 +7,7 @@ import uuid
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from alignment.models.catalogue import SKU, Category
 from alignment.models.people import ApiToken
@@ -24,6 +25,8 @@ class ScoringModel(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = _("scoring model")
+        verbose_name_plural = _("scoring models")
         constraints = [
             models.UniqueConstraint(fields=["revision", "dtype", "prompt_format", "max_length"], name="a_scoring_model_is_stored_once"),
         ]
@@ -49,6 +52,8 @@ class Score(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = _("score")
+        verbose_name_plural = _("scores")
         constraints = [
             models.UniqueConstraint(
                 fields=["query_hash", "document_hash", "instruction_hash", "model"], name="the_same_inputs_have_one_score"
@@ -94,6 +99,8 @@ class CandidateSet(models.Model):
     scored_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("candidate set")
+        verbose_name_plural = _("candidate sets")
         constraints = [
             models.UniqueConstraint(fields=["query"], condition=Q(origin="retrieval"), name="retrieval_builds_one_set_per_query"),
             models.UniqueConstraint(
@@ -125,6 +132,8 @@ class Candidate(models.Model):
     score = models.ForeignKey(Score, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
 
     class Meta:
+        verbose_name = _("candidate")
+        verbose_name_plural = _("candidates")
         constraints = [
             models.UniqueConstraint(fields=["set", "sku"], name="a_set_proposes_a_sku_once"),
             models.CheckConstraint(condition=~Q(query=F("sku")), name="a_sku_is_never_its_own_candidate"),
@@ -141,12 +150,16 @@ class Worker(models.Model):
     name = models.CharField(max_length=200, unique=True)
     model = models.ForeignKey(ScoringModel, on_delete=models.SET_NULL, null=True, blank=True)
     device = models.CharField(max_length=200, blank=True)
-    doing = models.CharField(max_length=200, blank=True)
+    sets_in_hand = models.PositiveIntegerField(default=0)
     pairs_scored = models.PositiveBigIntegerField(default=0)
     pairs_per_second = models.FloatField(null=True, blank=True)
     error = models.TextField(blank=True)
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
 
     def __str__(self) -> str:
         return self.name

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class Category(models.Model):
@@ -20,7 +21,8 @@ class Category(models.Model):
     path = models.CharField(max_length=1000, unique=True, blank=True)
 
     class Meta:
-        verbose_name_plural = "categories"
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
         ordering = ["path"]
         constraints = [
             models.CheckConstraint(
@@ -42,6 +44,8 @@ class Source(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
         ordering = ["name"]
         constraints = [models.CheckConstraint(condition=~Q(name=""), name="a_source_has_a_name")]
 
@@ -82,8 +86,8 @@ class SKU(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        verbose_name = "SKU"
-        verbose_name_plural = "SKUs"
+        verbose_name = _("SKU")
+        verbose_name_plural = _("SKUs")
         constraints = [
             models.UniqueConstraint(fields=["source", "external_id"], name="an_external_id_is_unique_in_its_source"),
             models.CheckConstraint(condition=~Q(external_id=""), name="a_sku_has_an_external_id"),
@@ -124,6 +128,8 @@ class ImportRun(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
         ordering = ["-id"]
 
     def __str__(self) -> str:
@@ -140,6 +146,8 @@ class RowError(models.Model):
     value = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        verbose_name = _("row error")
+        verbose_name_plural = _("row errors")
         ordering = ["id"]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from alignment.models.candidates import Score, ScoringModel
 from alignment.models.catalogue import SKU, Category
@@ -21,6 +22,10 @@ class Actor(models.Model):
 
     uuid = models.UUIDField(primary_key=True, default=uuid.uuid4)
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="actor")
+
+    class Meta:
+        verbose_name = _("actor")
+        verbose_name_plural = _("actors")
 
     def __str__(self) -> str:
         return self.user.get_username() if self.user else gettext("someone who left")
@@ -59,6 +64,8 @@ class Pair(models.Model):
     due_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("pair")
+        verbose_name_plural = _("pairs")
         constraints = [
             models.UniqueConstraint(fields=["left", "right"], name="a_pair_is_stored_once"),
             models.CheckConstraint(condition=Q(left__lt=F("right")), name="a_pair_is_ordered"),
@@ -111,6 +118,8 @@ class Decision(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
@@ -136,6 +145,10 @@ class Note(models.Model):
     decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="note")
     text = models.TextField()
 
+    class Meta:
+        verbose_name = _("note")
+        verbose_name_plural = _("notes")
+
     def __str__(self) -> str:
         return self.text[:60]
 
@@ -151,6 +164,8 @@ class AuditEvent(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit events")
         ordering = ["-id"]
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from alignment.models.catalogue import SKU
 from alignment.models.decisions import Decision, Pair
@@ -17,6 +18,10 @@ class Group(models.Model):
     size = models.PositiveIntegerField(default=0)
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="aliases")
 
+    class Meta:
+        verbose_name = _("group")
+        verbose_name_plural = _("groups")
+
     def __str__(self) -> str:
         return f"G-{self.pk}"
 
@@ -27,6 +32,10 @@ class Membership(models.Model):
     sku = models.OneToOneField(SKU, on_delete=models.PROTECT, related_name="membership")
     home = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="+", db_index=False)
     group = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships")
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
 
     def __str__(self) -> str:
         return f"{self.sku} in {self.group}"
@@ -50,6 +59,8 @@ class GroupChange(models.Model):
     removed = models.JSONField(default=list)
 
     class Meta:
+        verbose_name = _("group change")
+        verbose_name_plural = _("group changes")
         ordering = ["decision_id", "id"]
 
     def __str__(self) -> str:
@@ -61,6 +72,10 @@ class Conflict(models.Model):
 
     decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="conflict")
     pair = models.OneToOneField(Pair, on_delete=models.PROTECT, related_name="conflict")
+
+    class Meta:
+        verbose_name = _("conflict")
+        verbose_name_plural = _("conflicts")
 
     def __str__(self) -> str:
         return f"conflict over {self.pair}"

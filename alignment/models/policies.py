@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from alignment.models.catalogue import Category
 
@@ -23,6 +24,8 @@ class PolicyVersion(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = _("policy version")
+        verbose_name_plural = _("policy versions")
         ordering = ["category", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["category", "number"], name="a_policy_number_is_used_once"),
@@ -47,6 +50,10 @@ class PolicyRollout(models.Model):
     rerouted = models.PositiveIntegerField(default=0)
     rescored = models.PositiveIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("policy rollout")
+        verbose_name_plural = _("policy rollouts")
 
     def __str__(self) -> str:
         return f"rollout of {self.policy}"

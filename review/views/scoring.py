@@ -66,7 +66,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "scored": counts[CandidateSet.Status.SCORED],
         "parked": counts[CandidateSet.Status.PARKED],
         "total": total,
-        "unscored": total - counts[CandidateSet.Status.SCORED],
+        "unscored": counts[CandidateSet.Status.PENDING] + counts[CandidateSet.Status.CLAIMED],
         "workers": alive,
         "silent": Worker.objects.exclude(pk__in=[worker.pk for worker in alive]).order_by("-seen_at")[:5],
         "failed": list(failed[:MOST_SHOWN]),

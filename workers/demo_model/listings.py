@@ -1,7 +1,7 @@
-"""Synthetic listings: (query, document, same product?) from taxonomy terms and facts, written as shops in five languages write.
+"""Synthetic listings: (query, the same product, another product) from taxonomy terms and facts, written as shops in five languages write.
 
-A positive says the same product twice with other words: another language, order, unit and marketing, facts dropped, foreign terms added. A
-negative differs in one thing that both sides state: a fact, an attribute, what it is, what it comes with, or that it is an accessory.
+The same product is said twice with other words: another language, order, unit and marketing, facts dropped, foreign terms added. The other
+differs in one thing that both sides state: a fact, an attribute, what it is, what it comes with, or that it is an accessory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 LANGUAGES = ("en", "zh", "fr", "es", "de")
 ZH = 1
-Pair = tuple[str, str, float]
+Triple = tuple[str, str, str]
 Term = tuple[str, tuple[str, ...], str]
 Five = tuple[str, str, str, str, str]
 
@@ -326,7 +326,7 @@ class Product:
 
 
 class Listings:
-    """Draws products from the taxonomy and writes pairs of listings."""
+    """Draws products from the taxonomy and writes listings of them."""
 
     def __init__(self, terms: list[Term]) -> None:
         self.terms = terms
@@ -458,23 +458,27 @@ class Listings:
         drop = random.choice([0.0, 0.1, 0.3])
         return self.text(product, a, keep=frozenset(), drop=drop), self.text(product, b, keep=frozenset(), drop=drop)
 
-    def pair(self, easy: float, noise: float = 1.0) -> Pair:
-        """One pair; `easy` is the chance of single terms instead of listings, `noise` scales what listings carry beside the product."""
+    def triple(self, easy: float, noise: float = 1.0) -> Triple:
+        """One triple; `easy` is the chance of single terms instead of listings, `noise` scales what listings carry beside the product."""
         self.noise = noise
         if random.random() < easy:
             i = random.randrange(len(self.terms))
             a, b = random.sample(range(5), 2)
-            if random.random() < 0.5:
-                return self.terms[i][1][a], self.terms[i][1][b], 1.0
             near = self.siblings[i] if random.random() < 0.35 else None
-            return self.terms[i][1][a], self.terms[random.choice(near) if near else random.randrange(len(self.terms))][1][b], 0.0
+            other = random.choice(near) if near else random.randrange(len(self.terms))
+            return self.terms[i][1][a], self.terms[i][1][b], self.terms[other][1][b]
         product, a = self.product(), random.randrange(5)
-        b = a if random.random() < 0.12 else random.randrange(5)
         drop = random.choice([0.0, 0.1, 0.3]) if random.random() < self.noise else 0.0
-        if random.random() < 0.36:
-            return self.text(product, a, keep=frozenset(), drop=drop), self.text(product, b, keep=frozenset(), drop=drop), 1.0
-        other, keep = self.other(product)
-        return self.text(product, a, keep=keep, drop=drop), self.text(other, b, keep=keep, drop=drop), 0.0
+        different, keep = self.other(product)
+        return (
+            self.text(product, a, keep=keep, drop=drop),
+            self.text(product, self.language_beside(a), keep=frozenset(), drop=drop),
+            self.text(different, self.language_beside(a), keep=keep, drop=drop),
+        )
+
+    @staticmethod
+    def language_beside(language: int) -> int:
+        return language if random.random() < 0.12 else random.randrange(5)
 
 
 def float_of(fact: Fact) -> object:

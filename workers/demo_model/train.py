@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from listings import LANGUAGES, Listings, Pair, fact_texts
+from listings import LANGUAGES, Listings, Triple, fact_texts
 
 SPECIAL = ["<pad>", "<q>", "<d>", "<a>", "yes", "no"]
 PAD, QUERY, DOCUMENT, ANSWER, YES, NO = range(6)
@@ -162,9 +162,14 @@ class Trainer:
         self.forward = torch.compile(model.model, dynamic=True)
         self.optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
 
-    def rows(self, pairs: list[Pair]) -> list[list[int]]:
-        texts = self.tokenizer.encode_batch([text for pair in pairs for text in pair[:2]])
-        return [[QUERY, *texts[2 * i].ids[:LONGEST], DOCUMENT, *texts[2 * i + 1].ids[:LONGEST], ANSWER] for i in range(len(pairs))]
+    def rows(self, triples: list[Triple]) -> list[list[int]]:
+        """Two rows for each triple: the query with the same product, then with the other."""
+        ids = [text.ids[:LONGEST] for text in self.tokenizer.encode_batch([text for triple in triples for text in triple])]
+        return [
+            [QUERY, *query, DOCUMENT, *document, ANSWER]
+            for query, same, other in zip(ids[::3], ids[1::3], ids[2::3], strict=True)
+            for document in (same, other)
+        ]
 
     def logits(self, rows: list[list[int]]) -> Tensor:
         ids = torch.full((len(rows), max(map(len, rows))), PAD)
@@ -176,22 +181,28 @@ class Trainer:
         head = self.model.model.embed_tokens.weight
         return last @ (head[YES] - head[NO])
 
+    def loss(self, logits: Tensor) -> Tensor:
+        """Whether each row is right, and which of a triple's two: the second tells apart what differs in one fact only."""
+        same, other = logits[::2], logits[1::2]
+        return (F.softplus(-same) + F.softplus(other)).mean() / 2 + F.softplus(other - same).mean()
+
     @torch.no_grad()
-    def held_out(self, pairs: list[Pair]) -> tuple[Tensor, Tensor]:
-        rows = self.rows(pairs)
+    def held_out(self, triples: list[Triple]) -> Tensor:
+        """Logits [triples, 2]: of the same product and of the other."""
+        rows = self.rows(triples)
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
         logits = torch.zeros(len(rows))
         for start in range(0, len(order), 256):
             chunk = order[start : start + 256]
             logits[chunk] = self.logits([rows[i] for i in chunk])
-        return logits, torch.tensor([pair[2] for pair in pairs])
+        return logits.view(-1, 2)
 
     def train(self, minutes: float, out: Path, batch: int = 64) -> None:
-        start, step, average, seen = time.time(), 0, 0.7, 0
-        queue: list[list[tuple[list[int], float]]] = []
+        start, step, average, seen = time.time(), 0, 1.4, 0
+        queue: list[list[list[int]]] = []
         state = random.getstate()
         random.seed(7)
-        checks = [[self.listings.pair(1.0) for _ in range(500)], [self.listings.pair(0.0) for _ in range(1500)]]
+        checks = [[self.listings.triple(1.0) for _ in range(250)], [self.listings.triple(0.0) for _ in range(600)]]
         random.setstate(state)
         saved = told = start
         learned: float | None = None
@@ -199,34 +210,38 @@ class Trainer:
             if not queue:
                 since = 0.0 if learned is None else done - learned
                 easy, noise = max(0.08, 1 - 5 * since), min(1.0, 3 * since)
-                pairs = [self.listings.pair(easy, noise) for _ in range(8 * batch)]
-                rows = sorted(zip(self.rows(pairs), (pair[2] for pair in pairs), strict=True), key=lambda row: len(row[0]))
-                queue = [rows[i : i + batch] for i in range(0, len(rows), batch)]
+                rows = self.rows([self.listings.triple(easy, noise) for _ in range(4 * batch)])
+                couples = sorted(zip(rows[::2], rows[1::2], strict=True), key=lambda couple: max(map(len, couple)))
+                sorted_rows = [row for couple in couples for row in couple]
+                queue = [sorted_rows[i : i + batch] for i in range(0, len(sorted_rows), batch)]
                 random.shuffle(queue)
             chunk = queue.pop()
-            loss = F.binary_cross_entropy_with_logits(self.logits([row for row, _ in chunk]), torch.tensor([truth for _, truth in chunk]))
+            loss = self.loss(self.logits(chunk))
             self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(1, step / 300) * (1 - done) + 1e-5
             self.optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimizer.step()
             step, seen, average = step + 1, seen + len(chunk), 0.98 * average + 0.02 * loss.item()
-            if time.time() - told > 90:
+            if time.time() - told > 60:
                 told = time.time()
-                right = []
-                for check in checks:
-                    logits, truth = self.held_out(check)
-                    right.append(((logits > 0).float() == truth).float().mean().item())
-                if learned is None and (right[0] >= TERMS_LEARNED or done > 0.4):
+                words, listings = (self.held_out(check) for check in checks)
+                apart = (listings[:, 0] > listings[:, 1]).float().mean()
+                if learned is None and (right(words) >= TERMS_LEARNED or done > 0.4):
                     learned = done
                 print(
                     f"{told - start:5.0f} s  {seen} pairs  loss {average:.3f}  "
-                    f"held out: terms {right[0]:.3f}, listings {right[1]:.3f}, spread {logits.std():.2f}",
+                    f"held out: terms {right(words):.3f}, listings {right(listings):.3f}, told apart {apart:.3f}",
                     flush=True,
                 )
             if time.time() - saved > 180:
                 saved = time.time()
-                save_model(self.model, out, 1.0, 0.0)
+                save_model(self.model, out, 1.0)
+
+
+def right(logits: Tensor) -> float:
+    """The share of rows on the right side of even, of logits [triples, 2]."""
+    return ((logits > 0) == torch.tensor([True, False])).float().mean().item()
 
 
 def calibrate(logits: Tensor, truth: Tensor) -> tuple[float, float]:
@@ -244,7 +259,7 @@ def calibrate(logits: Tensor, truth: Tensor) -> tuple[float, float]:
     return scale.item(), shift.item()
 
 
-def save_model(model: Qwen3ForCausalLM, out: Path, scale: float, shift: float) -> None:
+def save_model(model: Qwen3ForCausalLM, out: Path, scale: float) -> None:
     """Write the checkpoint. The scale goes into the two answer rows of the tied embeddings."""
     weights = {
         name: value.detach().clone().to(torch.bfloat16).contiguous()
@@ -286,13 +301,14 @@ def main() -> None:
     trainer = Trainer(small_qwen3(embedding), tokenizer, listings)
     trainer.train(args.minutes, args.out)
     random.seed(11)
-    logits, truth = trainer.held_out([trainer.listings.pair(0.0) for _ in range(6000)])
+    logits = trainer.held_out([trainer.listings.triple(0.0) for _ in range(3000)]).flatten()
+    truth = torch.tensor([1.0, 0.0]).repeat(3000)
     scale, shift = calibrate(logits, truth)
     for accept in (0.9, 0.7, 0.5):
         chosen = torch.sigmoid(logits * scale) >= accept
         print(f"held out: {chosen.float().mean():.1%} score {accept} and more, {truth[chosen].mean():.1%} of them right", flush=True)
     print(f"calibration: scale {scale:.3f}; a shift of {shift:.3f} cannot be put into tied embeddings and is left out")
-    save_model(trainer.model, args.out, scale, shift)
+    save_model(trainer.model, args.out, scale)
 
 
 if __name__ == "__main__":

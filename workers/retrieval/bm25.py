@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import bm25s
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.retrieval.tokens import tokens
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 
 class BM25:
