@@ -1,4 +1,4 @@
-"""A worker for the gpu queue that kills itself at a stated point: `python -m tests.faults.dying_worker POINT`."""
+"""A worker for the gpu queue that kills itself at a stated point: `python -m tests.processes.dying_worker POINT`."""
 
 from __future__ import annotations
 

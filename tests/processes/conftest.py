@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -69,6 +70,13 @@ class Site:
 
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(query).fetchall()
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/health/", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
     def counts(self) -> dict[str, int]:
         return {status: int(count) for status, count in self.rows("SELECT status, count(*) FROM alignment_candidateset GROUP BY status")}

@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 import redis
 
-from tests.faults.conftest import Site, until
-from tests.faults.dying_worker import POINTS
+from tests.processes.conftest import Site, until
+from tests.processes.dying_worker import POINTS
 
 pytestmark = pytest.mark.processes
 
@@ -46,7 +45,7 @@ def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(site: Site, poin
     start_redis(site)
     site.manage("migrate", "--verbosity", "0")
     site.shell(SEED)
-    dying = site.start("-m", "tests.faults.dying_worker", point)
+    dying = site.start("-m", "tests.processes.dying_worker", point)
     until(lambda: dying.poll() == -signal.SIGKILL, seconds=60, what="the worker dies")
     site.start("-m", "celery", "-A", "alignment", "worker", "-Q", "gpu", "-P", "solo", "--without-gossip", "--without-mingle")
     site.start(
@@ -57,17 +56,9 @@ def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(site: Site, poin
     site.is_sound()
 
 
-def answers(site: Site) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{site.port}/api/v1/health/", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
 def test_started_by_one_command_it_recovers_from_kills_and_a_flushed_redis_and_stops_as_one(site: Site) -> None:
     running = site.start("manage.py", "start")
-    until(lambda: answers(site), seconds=60, what="the web server answers")
+    until(site.answers, seconds=60, what="the web server answers")
     answered = time.monotonic()
     until(lambda: site.counts().get("scored", 0) > 0, seconds=90, what="scoring has begun")
     kill_children(site, "-Q gpu")
@@ -75,12 +66,12 @@ def test_started_by_one_command_it_recovers_from_kills_and_a_flushed_redis_and_s
     kill_children(site, "gunicorn")
     until(site.all_scored, seconds=120, what="every set of the sample is scored")
     print(f"sample scored {time.monotonic() - answered:.0f} s after the server answered, with a worker killed and Redis flushed")
-    until(lambda: answers(site), seconds=30, what="the web server answers again")
+    until(site.answers, seconds=30, what="the web server answers again")
     site.is_sound()
     assert (site.folder / "accounts.txt").stat().st_mode & 0o777 == 0o600
     running.send_signal(signal.SIGINT)
     assert running.wait(30) == 0
-    assert not answers(site)
+    assert not site.answers()
 
 
 def kill_children(site: Site, fragment: str) -> None:
