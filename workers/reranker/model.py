@@ -48,6 +48,11 @@ class Checkpoint:
     identity: ModelIdentity
     device: torch.device
 
+    @property
+    def is_large(self) -> bool:
+        """Large enough that what fusing saves outweighs the time it takes at start."""
+        return _size(self.base.config) > SMALL
+
 
 def load(name: str, *, device: str, dtype: str, max_length: int | None, separator: str) -> Checkpoint:
     """Load a hub name or a folder. Raises ModelError."""
@@ -59,7 +64,7 @@ def load(name: str, *, device: str, dtype: str, max_length: int | None, separato
         raise ModelError(
             f"The model {name!r} was not found or cannot be read: name a folder, or allow the network. ({_first_line(error)})"
         ) from error
-    if config.model_type not in {"qwen3", "qwen2"}:
+    if config.model_type != "qwen3":
         raise ModelError(f"{name!r} is a {config.model_type} model; a Qwen3 reranker is needed.")
     kind = (config.architectures or [""])[0]
     where = _device(device)
@@ -139,9 +144,13 @@ def _dtype(wanted: str, device: torch.device, config: Any) -> torch.dtype:
         return DTYPES[wanted]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    size = config.vocab_size * config.hidden_size + config.num_hidden_layers * 12 * config.hidden_size**2
     fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if fast and size > SMALL else torch.float32
+    return torch.bfloat16 if fast and _size(config) > SMALL else torch.float32
+
+
+def _size(config: Any) -> int:
+    """About how many weights a model has."""
+    return int(config.vocab_size * config.hidden_size + config.num_hidden_layers * 12 * config.hidden_size**2)
 
 
 def _revision(name: str, folder: Path | None, config: Any) -> str:

@@ -106,8 +106,20 @@ class Encoder:
             [list(ids) for ids in self.tokenizer(clean, add_special_tokens=False, split_special_tokens=True)["input_ids"]] if clean else []
         )
 
+    def encode_sets(self, sets: Sequence[tuple[str, str, Sequence[str]]]) -> list[EncodedSet]:
+        """Every set's (instruction, query, documents) in one call of the tokenizer, whose threads share it."""
+        texts = [
+            text
+            for instruction, query, documents in sets
+            for text in (self.prompt.head_text(instruction, query), *(self.prompt.document_text(document) for document in documents))
+        ]
+        ids = iter(self.plain(texts))
+        return [self._set(next(ids), [next(ids) for _ in documents]) for _instruction, _query, documents in sets]
+
     def encode(self, instruction: str, query: str, documents: Sequence[str]) -> EncodedSet:
-        head, *bodies = self.plain([self.prompt.head_text(instruction, query), *(self.prompt.document_text(d) for d in documents)])
+        return self.encode_sets([(instruction, query, documents)])[0]
+
+    def _set(self, head: list[int], bodies: list[list[int]]) -> EncodedSet:
         head = head[: self.room]
         left = self.room - len(head)
         kept = [body[:left] for body in bodies]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +10,16 @@ from dataclasses import dataclass
 import torch
 
 from workers.reranker import model
+from workers.reranker.forward import Decoder
 from workers.reranker.model import Checkpoint, ModelError, ModelIdentity
-from workers.reranker.packing import Item, batches
+from workers.reranker.packing import Piece, halved, layout, rows
 from workers.reranker.prompt import EncodedSet, Encoder
 
 __all__ = ["ModelError", "ModelIdentity", "Reranker", "Score"]
 
-TOKENS_PER_BATCH = 8192
+logger = logging.getLogger(__name__)
+TOKENS_PER_ROW = {"cpu": 4096, "cuda": 32768}
+LEAST_TOKENS = 512
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,12 @@ class Reranker:
         self._checkpoint = checkpoint
         try:
             self._encoder = Encoder(checkpoint.tokenizer, checkpoint.prompt, checkpoint.identity.max_length)
+            self._decoder = Decoder(checkpoint.base, compiled=checkpoint.is_large)
         except ValueError as error:
             raise ModelError(f"{checkpoint.identity.name!r} cannot be used: {error}") from error
         self.identity = checkpoint.identity
         self.device = str(checkpoint.device)
+        self._token_budget = TOKENS_PER_ROW[checkpoint.device.type]
         self.is_demo = checkpoint.prompt.name.startswith("demo")
 
     @classmethod
@@ -59,11 +65,12 @@ class Reranker:
 
     def score_sets(self, sets: Sequence[tuple[str, str, Sequence[str]]]) -> list[list[Score]]:
         """Scores of several sets, each (instruction, query, documents), in the orders given."""
-        encoded = [self._encoder.encode(instruction, query, documents) for instruction, query, documents in sets]
+        encoded = self._encoder.encode_sets(sets)
         logits = [[0.0] * len(e.documents) for e in encoded]
-        for batch in batches(encoded, TOKENS_PER_BATCH):
-            for item, logit in zip(batch, self._logits(encoded, batch), strict=True):
-                logits[item.set][item.document] = logit
+        for row in rows(encoded, self._token_budget):
+            places = [(piece.set, document) for piece in row for document in piece.documents]
+            for (index, document), logit in zip(places, self._row_logits(encoded, row), strict=True):
+                logits[index][document] = logit
         return [
             [Score(logit, sigmoid(logit), read, cut) for logit, read, cut in zip(row, e.read, e.cut, strict=True)]
             for row, e in zip(logits, encoded, strict=True)
@@ -72,16 +79,16 @@ class Reranker:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(ids) for ids in self._encoder.plain(texts)]
 
-    @torch.inference_mode()
-    def _logits(self, sets: Sequence[EncodedSet], batch: Sequence[Item]) -> list[float]:
-        """l_yes - l_no of each row. Padding stands right of the text, where a causal model never looks, so positions need no shift."""
-        rows = [sets[item.set].shared + sets[item.set].documents[item.document] for item in batch]
-        longest = max(map(len, rows))
-        ids = torch.zeros(len(rows), longest, dtype=torch.long)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row)
-        device = self._checkpoint.device
-        hidden = self._checkpoint.base(input_ids=ids.to(device), use_cache=False).last_hidden_state
-        ends = torch.tensor([len(row) - 1 for row in rows], device=device)
-        last = hidden[torch.arange(len(rows), device=device), ends].float()
-        return [float(value) for value in (last @ self._checkpoint.head).tolist()]
+    def _row_logits(self, sets: Sequence[EncodedSet], row: Sequence[Piece]) -> list[float]:
+        """l_yes - l_no of a row's documents, in the order of its pieces. Halves a row that the device's memory cannot hold."""
+        try:
+            hidden = self._decoder.ends(layout(sets, row).to(self._checkpoint.device))
+            return [float(value) for value in (hidden @ self._checkpoint.head).tolist()]
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            halves = halved(row)
+            if halves is None:
+                raise
+        self._token_budget = max(LEAST_TOKENS, self._token_budget // 2)
+        logger.warning("Out of memory on %s: rows now hold %d tokens", self.device, self._token_budget)
+        return [logit for half in halves for logit in self._row_logits(sets, half)]
