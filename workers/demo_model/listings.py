@@ -345,7 +345,7 @@ class Listings:
         chosen = random.random()
         return Product(
             category=random.choice(self.categories),
-            values=tuple(random.sample(self.values, random.choice([0, 0, 1, 1, 2, 3]))),
+            values=tuple(random.sample(self.values, random.choice([0, 1, 1, 2, 2, 3]))),
             facts=tuple(kinds.values()),
             feature=random.choice(self.values) if chosen < 0.15 else -1,
             has_feature=random.random() < 0.7,
@@ -418,21 +418,21 @@ class Listings:
     def other(self, product: Product) -> tuple[Product, frozenset[str]]:
         """A product that differs in one thing, and what both listings must state so that it shows."""
         draw = random.random()
-        if draw < 0.34 and product.facts:
+        if draw < 0.28 and product.facts:
             old = random.choice(product.facts)
             new = self.near(old)
             return replace(product, facts=tuple(new if fact is old else fact for fact in product.facts)), frozenset({old.kind})
-        if draw < 0.46 and product.values and self.siblings[product.values[0]]:
+        if draw < 0.52 and product.values and self.siblings[product.values[0]]:
             values = (random.choice(self.siblings[product.values[0]]), *product.values[1:])
             return replace(product, values=values), frozenset({"values"})
-        if draw < 0.54 and product.feature >= 0:
+        if draw < 0.6 and product.feature >= 0:
             return replace(product, has_feature=not product.has_feature), frozenset({"feature"})
-        if draw < 0.62:
+        if draw < 0.66:
             accessory = random.randrange(len(ACCESSORIES)) if product.accessory < 0 else -1
             return replace(product, accessory=accessory), frozenset()
-        if draw < 0.84 and self.siblings[product.category]:
+        if draw < 0.9 and self.siblings[product.category]:
             return replace(product, category=random.choice(self.siblings[product.category])), frozenset()
-        if draw < 0.92:
+        if draw < 0.95:
             return replace(product, category=random.choice(self.categories)), frozenset()
         return self.product(), frozenset()
 

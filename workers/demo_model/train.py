@@ -5,7 +5,7 @@
 1. a byte-level BPE on the taxonomy's terms and the facts listings are made of;
 2. static embeddings by in-batch contrast between languages: the first stage's vectors, and the start of step 3;
 3. a four-layer Qwen3 on synthetic listings that carry noise, other units, dropped and added facts, with negatives that differ in one fact;
-4. a scale and shift of the answer, so that on held-out synthetic pairs 0.9 and 0.7 mean what a policy takes them to mean.
+4. a scale and shift of the answer, so that on held-out synthetic listings 0.9 and 0.7 mean what a policy takes them to mean.
 
 It never sees the sample catalogue. What made it learn: embeddings from step 2; attention that starts as similarity and subtracts what it
 finds; a curriculum from single terms to whole listings; batches of equal length.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import random
 import sys
 import time
@@ -37,6 +38,7 @@ VOCABULARY, WIDTH, LAYERS, HEADS = 18_000, 192, 4, 6
 LONGEST = 96
 LEARNING_RATE = 8e-4
 TERMS_LEARNED = 0.8
+ACCEPTS_RIGHT, DISCARDS_RIGHT = 0.95, 0.92
 FORMAT = {
     "name": "demo-1",
     "prefix": "<q>",
@@ -171,15 +173,18 @@ class Trainer:
             for document in (same, other)
         ]
 
-    def logits(self, rows: list[list[int]]) -> Tensor:
+    def answers(self, rows: list[list[int]]) -> Tensor:
+        """The last hidden states [rows, width]."""
         ids = torch.full((len(rows), max(map(len, rows))), PAD)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
         with torch.autocast("cpu", torch.bfloat16):
             hidden = self.forward(input_ids=ids, use_cache=False).last_hidden_state
-        last = hidden[torch.arange(len(rows)), torch.tensor([len(row) - 1 for row in rows])].float()
+        return hidden[torch.arange(len(rows)), torch.tensor([len(row) - 1 for row in rows])].float()
+
+    def logits(self, hidden: Tensor) -> Tensor:
         head = self.model.model.embed_tokens.weight
-        return last @ (head[YES] - head[NO])
+        return hidden @ (head[YES] - head[NO])
 
     def loss(self, logits: Tensor) -> Tensor:
         """Whether each row is right, and which of a triple's two: the second tells apart what differs in one fact only."""
@@ -188,14 +193,14 @@ class Trainer:
 
     @torch.no_grad()
     def held_out(self, triples: list[Triple]) -> Tensor:
-        """Logits [triples, 2]: of the same product and of the other."""
+        """The last hidden states [triples, 2, width]: with the same product and with the other."""
         rows = self.rows(triples)
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-        logits = torch.zeros(len(rows))
+        hidden = torch.zeros(len(rows), WIDTH)
         for start in range(0, len(order), 256):
             chunk = order[start : start + 256]
-            logits[chunk] = self.logits([rows[i] for i in chunk])
-        return logits.view(-1, 2)
+            hidden[chunk] = self.answers([rows[i] for i in chunk])
+        return hidden.view(-1, 2, WIDTH)
 
     def train(self, minutes: float, out: Path, batch: int = 64) -> None:
         start, step, average, seen = time.time(), 0, 1.4, 0
@@ -216,7 +221,7 @@ class Trainer:
                 queue = [sorted_rows[i : i + batch] for i in range(0, len(sorted_rows), batch)]
                 random.shuffle(queue)
             chunk = queue.pop()
-            loss = self.loss(self.logits(chunk))
+            loss = self.loss(self.logits(self.answers(chunk)))
             self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(1, step / 300) * (1 - done) + 1e-5
             self.optimizer.zero_grad()
             loss.backward()
@@ -225,7 +230,7 @@ class Trainer:
             step, seen, average = step + 1, seen + len(chunk), 0.98 * average + 0.02 * loss.item()
             if time.time() - told > 60:
                 told = time.time()
-                words, listings = (self.held_out(check) for check in checks)
+                words, listings = (self.logits(self.held_out(check)).detach() for check in checks)
                 apart = (listings[:, 0] > listings[:, 1]).float().mean()
                 if learned is None and (right(words) >= TERMS_LEARNED or done > 0.4):
                     learned = done
@@ -236,7 +241,7 @@ class Trainer:
                 )
             if time.time() - saved > 180:
                 saved = time.time()
-                save_model(self.model, out, 1.0)
+                save_model(self.model, out, 1.0, torch.zeros(WIDTH))
 
 
 def right(logits: Tensor) -> float:
@@ -244,35 +249,41 @@ def right(logits: Tensor) -> float:
     return ((logits > 0) == torch.tensor([True, False])).float().mean().item()
 
 
-def calibrate(logits: Tensor, truth: Tensor) -> tuple[float, float]:
-    """Platt scaling: the scale and shift of the logit that fit held-out pairs best."""
-    scale, shift = torch.ones(1, requires_grad=True), torch.zeros(1, requires_grad=True)
-    optimizer = torch.optim.LBFGS([scale, shift], max_iter=100)
+def calibrate(hidden: Tensor, logits: Tensor) -> tuple[float, Tensor]:
+    """A scale of the logit, and a row whose product with `hidden` shifts it, so that the usual thresholds mean what a policy takes them to.
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = F.binary_cross_entropy_with_logits(logits * scale + shift, truth)
-        loss.backward()
-        return loss
+    hidden: [triples, 2, width], logits: [triples, 2]. Of sets in which one of five is right, what scores 0.9 is `ACCEPTS_RIGHT` right and more,
+    what scores under 0.7 is `DISCARDS_RIGHT` wrong and more. Tied embeddings have no bias: the shift is a ridge regression of 1 on `hidden`.
+    """
+    order = logits.flatten().argsort(descending=True)
+    weight = torch.tensor([1.0, 4.0]).expand_as(logits).flatten()[order]
+    same = torch.tensor([1.0, 0.0]).expand_as(logits).flatten()[order]
+    above = (weight * same).cumsum(0) / weight.cumsum(0)
+    below = 1 - (weight * same).flip(0).cumsum(0) / weight.flip(0).cumsum(0)
+    values = logits.flatten()[order]
+    # Some way into the list, where shares are of more than a few pairs.
+    few = len(values) // 200
+    accept = values[few:][above[few:] >= ACCEPTS_RIGHT]
+    discard = values.flip(0)[few:][below[few:] >= DISCARDS_RIGHT]
+    if not len(accept) or not len(discard):
+        raise SystemExit(f"held out, the best are {above[few:].max():.1%} right and the worst {below[few:].max():.1%} wrong: train longer")
+    high, low = accept.min().item(), min(discard.max().item(), accept.min().item() - 0.5)
+    scale = (math.log(0.9 / 0.1) - math.log(0.7 / 0.3)) / (high - low)
+    states = hidden.reshape(-1, WIDTH).double()
+    one = torch.linalg.solve(states.T @ states + 1e-3 * len(states) * torch.eye(WIDTH), states.sum(0))
+    return scale, (math.log(0.9 / 0.1) - scale * high) * one.float()
 
-    optimizer.step(closure)
-    return scale.item(), shift.item()
 
-
-def save_model(model: Qwen3ForCausalLM, out: Path, scale: float) -> None:
-    """Write the checkpoint. The scale goes into the two answer rows of the tied embeddings."""
+def save_model(model: Qwen3ForCausalLM, out: Path, scale: float, shift: Tensor) -> None:
+    """Write the checkpoint. Scale and shift go into the two answer rows of the tied embeddings, which no text is made of."""
     weights = {
         name: value.detach().clone().to(torch.bfloat16).contiguous()
         for name, value in model.state_dict().items()
         if name != "lm_head.weight"
     }
     rows = model.model.embed_tokens.weight.detach()
-    middle = (rows[YES] + rows[NO]) / 2
-    half = (rows[YES] - rows[NO]) / 2 * scale
-    weights["model.embed_tokens.weight"][YES], weights["model.embed_tokens.weight"][NO] = (
-        (middle + half).bfloat16(),
-        (middle - half).bfloat16(),
-    )
+    half = ((rows[YES] - rows[NO]) * scale + shift) / 2
+    weights["model.embed_tokens.weight"][[YES, NO]] = torch.stack([half, -half]).bfloat16()
     save_file(weights, str(out / "model.safetensors.part"), metadata={"format": "pt"})
     (out / "model.safetensors.part").replace(out / "model.safetensors")
     config = model.config.to_dict() | {"architectures": ["Qwen3ForCausalLM"], "dtype": "float32"}
@@ -301,14 +312,17 @@ def main() -> None:
     trainer = Trainer(small_qwen3(embedding), tokenizer, listings)
     trainer.train(args.minutes, args.out)
     random.seed(11)
-    logits = trainer.held_out([trainer.listings.triple(0.0) for _ in range(3000)]).flatten()
-    truth = torch.tensor([1.0, 0.0]).repeat(3000)
-    scale, shift = calibrate(logits, truth)
-    for accept in (0.9, 0.7, 0.5):
-        chosen = torch.sigmoid(logits * scale) >= accept
-        print(f"held out: {chosen.float().mean():.1%} score {accept} and more, {truth[chosen].mean():.1%} of them right", flush=True)
-    print(f"calibration: scale {scale:.3f}; a shift of {shift:.3f} cannot be put into tied embeddings and is left out")
-    save_model(trainer.model, args.out, scale)
+    hidden = trainer.held_out([trainer.listings.triple(0.0) for _ in range(4000)])
+    logits = trainer.logits(hidden).detach()
+    scale, shift = calibrate(hidden, logits)
+    calibrated = logits * scale + hidden @ shift
+    for threshold in (0.9, 0.7, 0.5):
+        same, other = (torch.sigmoid(calibrated) >= threshold).float().mean(0).tolist()
+        print(
+            f"held out, of five one right: {threshold} and more is right {same / max(same + 4 * other, 1e-9):.1%}, finds {same:.1%}",
+            flush=True,
+        )
+    save_model(trainer.model, args.out, scale, shift)
 
 
 if __name__ == "__main__":
