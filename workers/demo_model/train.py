@@ -250,10 +250,10 @@ def right(logits: Tensor) -> float:
 
 
 def calibrate(hidden: Tensor, logits: Tensor) -> tuple[float, Tensor]:
-    """A scale of the logit, and a row whose product with `hidden` shifts it, so that the usual thresholds mean what a policy takes them to.
+    """A scale of the logit, and a row whose product with `hidden` shifts it: then 0.9 and 0.7 mean what a policy takes them to.
 
-    hidden: [triples, 2, width], logits: [triples, 2]. Of sets in which one of five is right, what scores 0.9 is `ACCEPTS_RIGHT` right and more,
-    what scores under 0.7 is `DISCARDS_RIGHT` wrong and more. Tied embeddings have no bias: the shift is a ridge regression of 1 on `hidden`.
+    hidden: [triples, 2, width], logits: [triples, 2]. Where one of five is right, what scores 0.9 is `ACCEPTS_RIGHT` right and more,
+    what scores under 0.7 is `DISCARDS_RIGHT` wrong and more. Tied embeddings have no bias: the shift is a regression of 1 on `hidden`.
     """
     order = logits.flatten().argsort(descending=True)
     weight = torch.tensor([1.0, 4.0]).expand_as(logits).flatten()[order]
