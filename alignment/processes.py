@@ -58,7 +58,8 @@ def check_port() -> None:
 
 def programs() -> list[Program]:
     python = sys.executable
-    celery = f"{python} -m celery -A alignment"
+    # A page that a person waits for comes before work that nobody waits for.
+    worker = f"nice -n 10 {python} -m celery -A alignment worker -P solo --without-gossip --without-mingle --loglevel INFO"
     started = [
         Program(
             "web",
@@ -66,12 +67,10 @@ def programs() -> list[Program]:
             f"--access-logfile - --worker-tmp-dir {settings.VAR_DIR}",
             20,
         ),
-        Program("worker-gpu", f"{celery} worker -Q gpu -P solo -n gpu@%%h --without-gossip --without-mingle --loglevel INFO", 30),
-        Program(
-            "worker-default", f"{celery} worker -Q default -P solo -n default@%%h --without-gossip --without-mingle --loglevel INFO", 30
-        ),
-        Program("beat", f"{celery} beat --pidfile= --loglevel WARNING", 40),
-        Program("greeting", f"{python} manage.py greet", 90, once=True),
+        Program("worker-gpu", f"{worker} -Q gpu -n gpu@%%h", 30),
+        Program("worker-default", f"{worker} -Q default -n default@%%h", 30),
+        Program("beat", f"{python} -m celery -A alignment beat --pidfile= --loglevel WARNING", 40),
+        Program("greeting", f"nice -n 10 {python} manage.py greet", 90, once=True),
     ]
     if settings.PRIVATE_REDIS:
         path = socket_path()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from celery.worker import state
 from django.conf import settings
 
 from alignment import scoring
@@ -120,6 +121,11 @@ def load() -> Reranker:
     )
 
 
+def stopping() -> bool:
+    """Whether the worker was told to end: what waits is left to the next one."""
+    return state.should_stop is not None or state.should_terminate is not None
+
+
 def drain() -> None:
     """Score until nothing waits. A model that cannot be loaded parks nothing: sets wait, and the worker's row says why."""
     global _scorer, _not_before
@@ -134,6 +140,6 @@ def drain() -> None:
             _not_before = time.monotonic() + PAUSE_AFTER_LOAD_ERROR
             scoring.report(name=name, error=str(error))
             return
-    while _scorer.step():
+    while not stopping() and _scorer.step():
         pass
     scoring.report(name=name, model=_scorer.model, device=_scorer.reranker.device)

@@ -86,3 +86,24 @@ def kill_children(site: Site, fragment: str) -> None:
             continue
         if fragment in command and f"VAR_DIR={site.folder}" in environment:
             os.kill(int(entry.name), signal.SIGKILL)
+
+
+MANY = """
+from tests.factories import make_set, make_sku
+skus = [make_sku(f"Kettle {n} L, stainless steel, with a lid and a long cord") for n in range(40)]
+for query in range(400):
+    make_set(make_sku(f"Bouilloire {query}"), skus)
+"""
+
+
+def test_a_worker_told_to_end_stops_after_its_chunk_and_leaves_the_rest(site: Site) -> None:
+    start_redis(site)
+    site.manage("migrate", "--verbosity", "0")
+    site.shell(MANY)
+    worker = site.start("-m", "celery", "-A", "alignment", "worker", "-Q", "gpu", "-P", "solo", "-B", "-s", str(site.folder / "beat"))
+    site.shell("from alignment import scoring\nfrom django.db import transaction\nwith transaction.atomic(): scoring.wake()")
+    until(lambda: site.counts().get("scored", 0) > 0, seconds=60, what="scoring has begun")
+    worker.terminate()
+    worker.wait(10)
+    assert site.counts()["pending"] > 0
+    assert "claimed" not in site.counts()
