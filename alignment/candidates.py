@@ -13,7 +13,7 @@ from alignment import scoring
 from alignment.models import SKU, ApiToken, Candidate, CandidateSet, Category
 
 MOST_CANDIDATES = 500
-SETS_AT_ONCE = 50
+SETS_AT_ONCE = 10
 
 
 class CandidateError(ValueError):
