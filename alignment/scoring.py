@@ -355,6 +355,12 @@ def _give_back(row: CandidateSet, *, error: str, not_before: datetime | None) ->
     )
 
 
+def put_back(*, sets: Sequence[CandidateSet], holder: str) -> None:
+    """Give claimed sets back as they were: what went wrong was not theirs, so that no attempt is counted."""
+    held = CandidateSet.objects.filter(pk__in=[s.pk for s in sets], status=Status.CLAIMED, holder=holder)
+    held.update(status=Status.PENDING, holder="", lease_expires_at=None, attempts=F("attempts") - 1)
+
+
 def retry(*, sets: Sequence[CandidateSet], user: User) -> int:
     """Put failed sets back in the queue with three new attempts. Returns how many."""
     with transaction.atomic():

@@ -52,6 +52,13 @@ def redis_url() -> str:
     return raw
 
 
+def web_address(name: str) -> str:
+    raw = text(name)
+    if raw and (urlparse(raw).scheme not in {"http", "https"} or not urlparse(raw).hostname):
+        raise ImproperlyConfigured(f"{name} is {raw!r}; it must start with http:// or https:// and name a host.")
+    return raw
+
+
 def database() -> dict[str, object]:
     raw = text("DATABASE_URL", f"sqlite:///{VAR_DIR}/alignment.sqlite3")
     if urlparse(raw).scheme not in {"sqlite", "postgres", "postgresql"}:
@@ -270,6 +277,12 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
 RERANKER_MODEL = text("RERANKER_MODEL", str(BASE_DIR / "workers" / "demo_model"))
+RERANKER_URL = web_address("RERANKER_URL")
+if RERANKER_URL and not text("RERANKER_MODEL"):
+    raise ImproperlyConfigured("RERANKER_URL is set, so set RERANKER_MODEL to the name of the model that the server serves.")
+RERANKER_API = one_of("RERANKER_API", "vllm", ("cohere", "jina", "vllm", "tei"))
+RERANKER_API_KEY = text("RERANKER_API_KEY")
+RERANKER_TIMEOUT_SECONDS = whole_number("RERANKER_TIMEOUT_SECONDS", 60, 1, 3600)
 RERANKER_DEVICE = text("RERANKER_DEVICE", "auto")
 RERANKER_DTYPE = one_of("RERANKER_DTYPE", "auto", ("auto", "float32", "bfloat16", "float16"))
 RERANKER_MAX_LENGTH = whole_number("RERANKER_MAX_LENGTH", 8192, 64, 32768)

@@ -23,6 +23,8 @@ BASE = Path(__file__).resolve().parent.parent
         ("HTTPS", "maybe", "yes or no"),
         ("RERANKER_DTYPE", "int8", "auto, float32, bfloat16, float16"),
         ("SECRET_KEY", "short", "32 characters"),
+        ("RERANKER_URL", "gpu-box:8000", "http:// or https://"),
+        ("RERANKER_URL", "http://gpu-box:8000", "set RERANKER_MODEL"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_would_be_right(name: str, value: str, right: str) -> None:
@@ -34,7 +36,7 @@ def test_a_wrong_setting_is_named_with_what_would_be_right(name: str, value: str
 
 def test_the_readme_lists_every_setting() -> None:
     source = (BASE / "alignment" / "settings.py").read_text()
-    named = set(re.findall(r'(?:text|whole_number|yes_or_no|one_of|listed)\("([A-Z_]+)"', source))
+    named = set(re.findall(r'(?:text|whole_number|yes_or_no|one_of|listed|web_address)\("([A-Z_]+)"', source))
     readme = (BASE / "README.md").read_text()
     assert {name for name in named if f"`{name}`" not in readme} == set()
 

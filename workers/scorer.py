@@ -7,7 +7,6 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from celery.worker import state
 from django.conf import settings
@@ -15,22 +14,20 @@ from django.conf import settings
 from alignment import scoring
 from alignment.models import CandidateSet, ScoringModel
 from alignment.scoring import Fact, Work
-
-if TYPE_CHECKING:
-    from workers.reranker.reranker import Reranker
+from workers.reranker.contract import Engine, Unavailable
 
 logger = logging.getLogger(__name__)
 
 CHUNK_SECONDS = 0.5
 SMALLEST_CHUNK = 512
 DOCUMENTS_AT_ONCE = 32
-PAUSE_AFTER_LOAD_ERROR = 30.0
+PAUSE_AFTER_ERROR = 30.0
 
 
 class Scorer:
     """A loaded model, what it is called in the database, and how fast it has been."""
 
-    def __init__(self, reranker: Reranker) -> None:
+    def __init__(self, reranker: Engine) -> None:
         self.reranker = reranker
         identity = reranker.identity
         self.model: ScoringModel = scoring.register_model(
@@ -51,6 +48,9 @@ class Scorer:
             return False
         try:
             self._score(sets)
+        except Unavailable:
+            scoring.put_back(sets=sets, holder=self.holder)
+            raise
         except Exception as error:
             logger.exception("A chunk of %d sets failed", len(sets))
             if len(sets) == 1:
@@ -59,6 +59,9 @@ class Scorer:
             for one in sets:
                 try:
                     self._score([one])
+                except Unavailable:
+                    scoring.put_back(sets=sets, holder=self.holder)
+                    raise
                 except Exception as reason:
                     scoring.fail(sets=[one], holder=self.holder, error=f"{type(reason).__name__}: {reason}")
         return True
@@ -108,8 +111,18 @@ _scorer: Scorer | None = None
 _not_before = 0.0
 
 
-def load() -> Reranker:
-    """The model that the settings name. Raises workers.reranker.reranker.ModelError."""
+def load() -> Engine:
+    """The model that the settings name, here or behind a server. Raises workers.reranker.contract.ModelError."""
+    if settings.RERANKER_URL:
+        from workers.reranker.remote import RemoteReranker
+
+        return RemoteReranker(
+            settings.RERANKER_URL,
+            api=settings.RERANKER_API,
+            model=settings.RERANKER_MODEL,
+            key=settings.RERANKER_API_KEY,
+            timeout=settings.RERANKER_TIMEOUT_SECONDS,
+        )
     from workers.reranker.reranker import Reranker
 
     return Reranker.load(
@@ -127,19 +140,23 @@ def stopping() -> bool:
 
 
 def drain() -> None:
-    """Score until nothing waits. A model that cannot be loaded parks nothing: sets wait, and the worker's row says why."""
+    """Score until nothing waits. A model that cannot be loaded or does not answer parks nothing: sets wait, the worker's row says why."""
     global _scorer, _not_before
     name = f"{socket.gethostname()}:{os.getpid()}"
-    if _scorer is None:
-        if time.monotonic() < _not_before:
-            return
-        try:
-            _scorer = Scorer(load())
-        except Exception as error:
-            logger.exception("The model %s cannot be loaded", settings.RERANKER_MODEL)
-            _not_before = time.monotonic() + PAUSE_AFTER_LOAD_ERROR
-            scoring.report(name=name, error=str(error))
-            return
-    while not stopping() and _scorer.step():
-        pass
-    scoring.report(name=name, model=_scorer.model, device=_scorer.reranker.device)
+    if time.monotonic() < _not_before:
+        return
+    try:
+        _scorer = _scorer or Scorer(load())
+        while not stopping() and _scorer.step():
+            pass
+    except Unavailable as error:
+        logger.warning("%s", error)
+        problem = str(error)
+    except Exception as error:
+        logger.exception("The model %s cannot be used", settings.RERANKER_MODEL)
+        problem = str(error)
+    else:
+        scoring.report(name=name, model=_scorer.model, device=_scorer.reranker.device)
+        return
+    _not_before = time.monotonic() + PAUSE_AFTER_ERROR
+    scoring.report(name=name, model=_scorer.model if _scorer else None, error=problem)

@@ -12,26 +12,12 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
 
 from workers.reranker import prompt
+from workers.reranker.contract import ModelError, ModelIdentity
 from workers.reranker.prompt import PromptFormat
 
 WEIGHTS = "*.safetensors"
 SMALL = 50_000_000
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-class ModelError(Exception):
-    """A model that cannot be used; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class ModelIdentity:
-    """What a score depends on beside its texts."""
-
-    name: str
-    revision: str
-    dtype: str
-    prompt_format: str
-    max_length: int
 
 
 @dataclass

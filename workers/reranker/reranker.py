@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
 from workers.reranker import model
+from workers.reranker.contract import ModelError, ModelIdentity, Score, sigmoid
 from workers.reranker.forward import Decoder
-from workers.reranker.model import Checkpoint, ModelError, ModelIdentity
+from workers.reranker.model import Checkpoint
 from workers.reranker.packing import Piece, halved, layout, rows
 from workers.reranker.prompt import EncodedSet, Encoder
 
-__all__ = ["ModelError", "ModelIdentity", "Reranker", "Score"]
+__all__ = ["ModelError", "ModelIdentity", "Reranker", "Score", "sigmoid"]
 
 logger = logging.getLogger(__name__)
 TOKENS_PER_ROW = {"cpu": 4096, "cuda": 32768}
 LEAST_TOKENS = 512
-
-
-@dataclass(frozen=True)
-class Score:
-    """l_yes - l_no in fp32, its sigmoid, and how many of the document's tokens were read and cut."""
-
-    logit: float
-    probability: float
-    tokens_read: int
-    tokens_cut: int
-
-
-def sigmoid(logit: float) -> float:
-    """softmax over (no, yes) at "yes", from the difference of their logits."""
-    return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
 
 
 class Reranker:
@@ -75,9 +59,6 @@ class Reranker:
             [Score(logit, sigmoid(logit), read, cut) for logit, read, cut in zip(row, e.read, e.cut, strict=True)]
             for row, e in zip(logits, encoded, strict=True)
         ]
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(ids) for ids in self._encoder.plain(texts)]
 
     def _row_logits(self, sets: Sequence[EncodedSet], row: Sequence[Piece]) -> list[float]:
         """l_yes - l_no of a row's documents, in the order of its pieces. Halves a row that the device's memory cannot hold."""
