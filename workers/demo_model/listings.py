@@ -7,6 +7,7 @@ differs in one thing that both sides state: a fact, an attribute, what it is, wh
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -259,8 +260,36 @@ COUNTED: dict[str, tuple[tuple[tuple[str, ...], ...] | Five, Callable[[], object
     "waterproof": (("{}",) * 5, lambda: random.choice(["IPX4", "IPX5", "IPX7", "IP44", "IP65", "IP67"])),
     "channels": (("{} channel", "{}声道", "{} canaux", "{} canales", "{}-Kanal"), lambda: random.choice(["2.0", "2.1", "5.1", "7.1"])),
 }
+# What cross-border shops list most; the rest of the taxonomy is drawn less often, not left out.
+SHOP = (
+    "Home & Garden > Kitchen & Dining",
+    "Home & Garden > Household Appliances",
+    "Home & Garden > Household Appliance Accessories",
+    "Home & Garden > Household Supplies",
+    "Home & Garden > Lighting",
+    "Home & Garden > Linens & Bedding",
+    "Baby & Toddler",
+    "Electronics",
+    "Animals & Pet Supplies",
+    "Sporting Goods > Outdoor Recreation",
+    "Sporting Goods > Fitness & General Exercise Equipment",
+    "Sporting Goods > Athletics",
+    "Hardware > Power & Electrical Supplies",
+    "Health & Beauty > Personal Care",
+)
+COMMON = 4  # a value of as many attributes is one that shops write: stainless steel, cordless, large
 SYLLABLES = ["ba", "lo", "mi", "ka", "ro", "ve", "no", "xi", "tan", "sol", "der", "pho", "lux", "gen", "vi", "ter", "mo", "ra"]
 CHINESE = "美佳乐安康欧诺博宝家维尔迪克森特华新锐星奇科朗飞"
+
+
+IMPERIAL: dict[str, tuple[Callable[[float], float], tuple[str, ...]]] = {
+    "ml": (lambda ml: round(ml / 29.57, 1), ("oz", "fl oz")),
+    "L": (lambda litres: round(litres / 0.9464, 1), ("qt", "quart")),
+    "m": (lambda metres: round(metres * 3.281, 1), ("ft", "feet")),
+    "kg": (lambda kg: round(kg * 2.205, 1), ("lb", "lbs")),
+    "g": (lambda g: round(g / 28.35, 1), ("oz",)),
+    "°C": (lambda celsius: round(celsius * 1.8 + 32), ("°F", "F")),
+}
 
 
 def written(number: float, language: int) -> str:
@@ -279,8 +308,12 @@ class Fact:
         if self.kind in COUNTED:
             forms = COUNTED[self.kind][0][language]
             value = str(self.value)
-            if self.kind == "channels" or self.kind == "dims":
-                value = value.replace("x", random.choice(["x", " x ", "×"]))
+            if self.kind == "dims":
+                sides = [int(side) for side in value.split("x")]
+                cross = random.choice(["x", " x ", "×"])
+                if language == 0 and random.random() < 0.35:
+                    return cross.join(f"{side / 2.54:.0f}" for side in sides) + random.choice([" inch", '"', " in"])
+                value = cross.join(map(str, sides))
             return (random.choice(forms) if isinstance(forms, tuple) else forms).format(value)
         unit, number = self.kind, float(str(self.value))
         if unit == "L" and number < 1 or unit == "ml" and random.random() < 0.2:
@@ -297,7 +330,15 @@ class Fact:
                 if unit == "inch"
                 else ("inch", round(number / 2.54) if number > 15 else round(number / 2.54, 1))
             )
-        return written(number, language) + random.choice(["", " "]) + random.choice(UNITS[unit][language])
+        metric = written(number, language) + random.choice(["", " "]) + random.choice(UNITS[unit][language])
+        if unit not in IMPERIAL or random.random() > (0.3 if language == 0 else 0.03):
+            return metric
+        convert, names = IMPERIAL[unit]
+        imperial = f"{convert(number):g} {random.choice(names)}"
+        if random.random() < 0.3:
+            return imperial
+        first, second = random.choice([(imperial, metric), (metric, imperial)])
+        return random.choice(["{} ({})", "{} / {}"]).format(first, second)
 
 
 def new_fact(kind: str = "") -> Fact:
@@ -332,7 +373,10 @@ class Listings:
         self.terms = terms
         self.noise = 1.0
         self.categories = [i for i, term in enumerate(terms) if term[0] == "category"]
+        self.shop_categories = [i for i in self.categories if terms[i][2].startswith(SHOP)]
         self.values = [i for i, term in enumerate(terms) if term[0] == "value"]
+        uses = Counter(terms[i][1][0] for i in self.values)
+        self.common_values = [i for i in self.values if uses[terms[i][1][0]] >= COMMON]
         self.attributes = [i for i, term in enumerate(terms) if term[0] == "attribute"]
         families: dict[tuple[str, str], list[int]] = {}
         for i, (kind, _names, context) in enumerate(terms):
@@ -344,8 +388,8 @@ class Listings:
         kinds = {fact.kind: fact for fact in (new_fact() for _ in range(min(most, random.choice([0, 1, 1, 2, 2, 3, 4]))))}
         chosen = random.random()
         return Product(
-            category=random.choice(self.categories),
-            values=tuple(random.sample(self.values, random.choice([0, 1, 1, 2, 2, 3]))),
+            category=self.category(),
+            values=tuple(random.sample(self.common_values if random.random() < 0.6 else self.values, random.choice([0, 1, 1, 2, 2, 3]))),
             facts=tuple(kinds.values()),
             feature=random.choice(self.values) if chosen < 0.15 else -1,
             has_feature=random.random() < 0.7,
@@ -353,6 +397,9 @@ class Listings:
             brand=self.brand() if random.random() < 0.3 else "",
             code=self.code() if random.random() < 0.2 else "",
         )
+
+    def category(self) -> int:
+        return random.choice(self.shop_categories if random.random() < 0.6 else self.categories)
 
     @staticmethod
     def brand() -> str:
@@ -433,7 +480,7 @@ class Listings:
         if draw < 0.9 and self.siblings[product.category]:
             return replace(product, category=random.choice(self.siblings[product.category])), frozenset()
         if draw < 0.95:
-            return replace(product, category=random.choice(self.categories)), frozenset()
+            return replace(product, category=self.category()), frozenset()
         return self.product(), frozenset()
 
     @staticmethod
