@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.reranker import forward
+from workers.reranker import forward, reranker
 from workers.reranker.forward import Decoder, attend, plainly
 from workers.reranker.packing import Layout, Piece, halved, layout, rows
 from workers.reranker.prompt import EncodedSet
@@ -72,10 +72,10 @@ def test_grids_hold_every_token_once_and_positions_go_on_from_the_prefix(sets: l
 
 @pytest.mark.parametrize("budget", [1, 100, 700])
 def test_the_row_a_pair_is_in_does_not_change_its_score(checkpoint: Path, budget: int) -> None:
-    reranker = Reranker.load(str(checkpoint), device="cpu", dtype="float32")
-    whole = [[score.logit for score in one] for one in reranker.score_sets(SETS)]
-    reranker._token_budget = budget
-    for one, other in zip(whole, reranker.score_sets(SETS), strict=True):
+    loaded = Reranker.load(str(checkpoint), device="cpu", dtype="float32")
+    whole = [[score.logit for score in one] for one in loaded.score_sets(SETS)]
+    loaded._token_budget = budget
+    for one, other in zip(whole, loaded.score_sets(SETS), strict=True):
         assert [score.logit for score in other] == pytest.approx(one, abs=1e-5)
 
 
@@ -94,27 +94,27 @@ def test_attention_by_two_products_is_the_fused_one(asked: int, seen: int, causa
 
 
 def test_fused_scores_are_the_unfused_ones(checkpoint: Path) -> None:
-    reranker = Reranker.load(str(checkpoint), device="cpu", dtype="float32")
-    assert not reranker._decoder.fused
-    plain = reranker.score("same?", "kettle", ["a", "b" * 50])
-    reranker._decoder = Decoder(reranker._checkpoint.base)
-    assert reranker._decoder.fused
-    assert [s.logit for s in reranker.score("same?", "kettle", ["a", "b" * 50])] == pytest.approx([s.logit for s in plain], abs=1e-5)
+    loaded = Reranker.load(str(checkpoint), device="cpu", dtype="float32")
+    assert not loaded._decoder.fused
+    plain = loaded.score("same?", "kettle", ["a", "b" * 50])
+    loaded._decoder = Decoder(loaded._checkpoint.base)
+    assert loaded._decoder.fused
+    assert [s.logit for s in loaded.score("same?", "kettle", ["a", "b" * 50])] == pytest.approx([s.logit for s in plain], abs=1e-5)
 
 
 def test_without_a_compiler_it_works_and_says_what_it_loses(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reranker = Reranker.load(str(checkpoint), device="cpu", dtype="float32")
+    loaded = Reranker.load(str(checkpoint), device="cpu", dtype="float32")
     monkeypatch.setenv("PATH", "")
-    decoder = Decoder(reranker._checkpoint.base)
+    decoder = Decoder(loaded._checkpoint.base)
     assert not decoder.fused
     assert "slower. Install the package g++" in caplog.text
 
 
 def test_a_row_that_memory_cannot_hold_is_halved_and_nothing_lost(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reranker = Reranker.load(str(checkpoint), device="cpu", dtype="float32")
-    expected = [[score.logit for score in one] for one in reranker.score_sets(SETS)]
+    loaded = Reranker.load(str(checkpoint), device="cpu", dtype="float32")
+    expected = [[score.logit for score in one] for one in loaded.score_sets(SETS)]
     whole = Decoder.ends
 
     def small(decoder: Decoder, row: Layout) -> torch.Tensor:
@@ -123,9 +123,18 @@ def test_a_row_that_memory_cannot_hold_is_halved_and_nothing_lost(checkpoint: Pa
         return whole(decoder, row)
 
     monkeypatch.setattr(Decoder, "ends", small)
-    for one, other in zip(expected, reranker.score_sets(SETS), strict=True):
+    for one, other in zip(expected, loaded.score_sets(SETS), strict=True):
         assert [score.logit for score in other] == pytest.approx(one, abs=1e-5)
-    assert LEAST_TOKENS <= reranker._token_budget < 4096
+    assert LEAST_TOKENS <= loaded._token_budget < 4096
+
+
+def test_sets_that_are_tokenised_in_parts_keep_their_order(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = Reranker.load(str(checkpoint), device="cpu", dtype="float32")
+    expected = [[score.logit for score in one] for one in loaded.score_sets(SETS)]
+    monkeypatch.setattr(reranker, "TEXTS_AHEAD", 1)
+    for one, other in zip(expected, loaded.score_sets(SETS), strict=True):
+        assert [score.logit for score in other] == pytest.approx(one, abs=1e-5)
+    assert loaded.score_sets([]) == []
 
 
 def test_a_model_with_parts_that_qwen3_has_not_is_refused(checkpoint: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
@@ -19,6 +20,10 @@ __all__ = ["ModelError", "ModelIdentity", "Reranker", "Score", "sigmoid"]
 logger = logging.getLogger(__name__)
 TOKENS_PER_ROW = {"cpu": 4096, "cuda": 32768}
 LEAST_TOKENS = 512
+MEMORY_SHARE = 0.8
+TEXTS_AHEAD = 2048
+
+SetTexts = tuple[str, str, Sequence[str]]
 
 
 class Reranker:
@@ -34,6 +39,9 @@ class Reranker:
         self.identity = checkpoint.identity
         self.device = str(checkpoint.device)
         self._token_budget = TOKENS_PER_ROW[checkpoint.device.type]
+        if checkpoint.device.type == "cuda":
+            self._token_budget = self._budget_for_memory(self._token_budget)
+        self._tokenising = ThreadPoolExecutor(1, thread_name_prefix="tokenising")
         self.is_demo = checkpoint.prompt.name.startswith("demo")
 
     @classmethod
@@ -47,9 +55,22 @@ class Reranker:
         """One score a document, in the order given."""
         return self.score_sets([(instruction, query, documents)])[0]
 
-    def score_sets(self, sets: Sequence[tuple[str, str, Sequence[str]]]) -> list[list[Score]]:
+    def score_sets(self, sets: Sequence[SetTexts]) -> list[list[Score]]:
         """Scores of several sets, each (instruction, query, documents), in the orders given."""
-        encoded = self._encoder.encode_sets(sets)
+        return [scores for encoded in self._encoded(sets) for scores in self._scores(encoded)]
+
+    def _encoded(self, sets: Sequence[SetTexts]) -> Iterator[list[EncodedSet]]:
+        """The sets as token ids, some at a time: while the model reads these, a thread tokenises the next."""
+        waiting: Future[list[EncodedSet]] | None = None
+        for part in _parts(sets):
+            following = self._tokenising.submit(self._encoder.encode_sets, part)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()
+
+    def _scores(self, encoded: Sequence[EncodedSet]) -> list[list[Score]]:
         logits = [[0.0] * len(e.documents) for e in encoded]
         for row in rows(encoded, self._token_budget):
             places = [(piece.set, document) for piece in row for document in piece.documents]
@@ -59,6 +80,21 @@ class Reranker:
             [Score(logit, sigmoid(logit), read, cut) for logit, read, cut in zip(row, e.read, e.cut, strict=True)]
             for row, e in zip(logits, encoded, strict=True)
         ]
+
+    def _budget_for_memory(self, most: int) -> int:
+        """The tokens that a row may hold on this device: from what rows of two sizes take, at most `MEMORY_SHARE` of what is free."""
+        device, taken = self._checkpoint.device, []
+        for tokens in (LEAST_TOKENS, 2 * LEAST_TOKENS):
+            trial = EncodedSet([0] * (tokens // 4), [[0] * 32] * (tokens * 3 // 4 // 32), [32], [0])
+            torch.cuda.reset_peak_memory_stats(device)
+            before = torch.cuda.memory_allocated(device)
+            self._row_logits([trial], [Piece(0, tuple(range(len(trial.documents))))])
+            taken.append(torch.cuda.max_memory_allocated(device) - before)
+        each = max(1, (taken[1] - taken[0]) // LEAST_TOKENS)
+        free, _total = torch.cuda.mem_get_info(device)
+        budget = min(most, max(LEAST_TOKENS, int(free * MEMORY_SHARE) // each))
+        logger.info("A row holds %d tokens: a token takes %d bytes, %d are free on %s", budget, each, free, device)
+        return budget
 
     def _row_logits(self, sets: Sequence[EncodedSet], row: Sequence[Piece]) -> list[float]:
         """l_yes - l_no of a row's documents, in the order of its pieces. Halves a row that the device's memory cannot hold."""
@@ -73,3 +109,15 @@ class Reranker:
         self._token_budget = max(LEAST_TOKENS, self._token_budget // 2)
         logger.warning("Out of memory on %s: rows now hold %d tokens", self.device, self._token_budget)
         return [logit for half in halves for logit in self._row_logits(sets, half)]
+
+
+def _parts(sets: Sequence[SetTexts]) -> Iterator[Sequence[SetTexts]]:
+    """Consecutive sets, of about `TEXTS_AHEAD` texts together."""
+    start = texts = 0
+    for i, (_instruction, _query, documents) in enumerate(sets):
+        texts += 1 + len(documents)
+        if texts >= TEXTS_AHEAD:
+            yield sets[start : i + 1]
+            start, texts = i + 1, 0
+    if start < len(sets):
+        yield sets[start:]

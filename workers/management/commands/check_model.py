@@ -44,8 +44,7 @@ class Command(BaseCommand):
         started = time.perf_counter()
         reranker.score(instruction, QUERY, DOCUMENTS)
         seconds = time.perf_counter() - started
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        self.stdout.write(f"{'memory':14} {peak} MiB at most so far")
+        self.stdout.write(f"{'memory':14} {_peak_bytes(reranker.device) >> 20} MiB at most so far")
         self.stdout.write(f"{'speed':14} {len(DOCUMENTS) / seconds:.0f} pairs per second ({len(DOCUMENTS)} titles, one set)")
         if not golden.applies(identity):
             self.stdout.write("There are no published scores to compare this model with.")
@@ -60,3 +59,11 @@ class Command(BaseCommand):
                 f"The largest difference is {worst:.5f}, more than {tolerance} for {identity.dtype}: this is not the published model."
             )
         self.stdout.write(self.style.SUCCESS(f"Agrees with the published scores (largest difference {worst:.5f})."))
+
+
+def _peak_bytes(device: str) -> int:
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
