@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from torch import Tensor
+
 LANGUAGES = ("en", "zh", "fr", "es", "de")
 ZH = 1
 Triple = tuple[str, str, str]
@@ -163,6 +165,14 @@ SENTENCES: tuple[tuple[str, ...], ...] = (
     ("Incluye manual y un año de garantía.", "Perfecto para el uso diario.", "Diseñado para durar."),
     ("Mit Anleitung und einem Jahr Garantie.", "Perfekt für den Alltag.", "Für lange Lebensdauer gebaut."),
 )
+# How a listing ties an attribute to its noun.
+TIES: tuple[tuple[str, ...], ...] = (
+    ("with {}", "in {}", "made of {}"),
+    ("{}款", "{}材质", "带{}"),
+    ("en {}", "à {}", "avec {}"),
+    ("de {}", "con {}", "en {}"),
+    ("aus {}", "mit {}", "in {}"),
+)
 WITH: Five = ("with {}", "带{}", "avec {}", "con {}", "mit {}")
 WITHOUT: Five = ("without {}", "不带{}", "sans {}", "sin {}", "ohne {}")
 ACCESSORIES: tuple[Five, ...] = (
@@ -277,6 +287,14 @@ SHOP = (
     "Hardware > Power & Electrical Supplies",
     "Health & Beauty > Personal Care",
 )
+# Plural endings and what stands instead, the first that fits. One that stays itself keeps a word from a later one.
+ENDINGS: tuple[tuple[tuple[str, str], ...], ...] = (
+    (("ies", "y"), ("sses", "ss"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("ss", "ss"), ("us", "us"), ("s", "")),
+    (),
+    (("eaux", "eau"), ("aux", "al"), ("ss", "ss"), ("s", "")),
+    (("ces", "z"), ("ores", "or"), ("ones", "ón"), ("ales", "al"), ("les", "l"), ("des", "d"), ("s", "")),
+    (("ungen", "ung"), ("innen", "in"), ("en", "e")),
+)
 COMMON = 4  # a value of as many attributes is one that shops write: stainless steel, cordless, large
 SYLLABLES = ["ba", "lo", "mi", "ka", "ro", "ve", "no", "xi", "tan", "sol", "der", "pho", "lux", "gen", "vi", "ter", "mo", "ra"]
 CHINESE = "美佳乐安康欧诺博宝家维尔迪克森特华新锐星奇科朗飞"
@@ -297,6 +315,14 @@ def written(number: float, language: int) -> str:
     if language >= 2 and random.random() < 0.7:
         text = text.replace(".", ",")
     return text
+
+
+def singular(word: str, language: int) -> str:
+    """A word of the taxonomy, which speaks in plurals, as a listing has it. A guess by its ending: Chinese has none."""
+    for ending, instead in ENDINGS[language]:
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            return word[: len(word) - len(ending)] + instead
+    return word
 
 
 @dataclass(frozen=True)
@@ -382,6 +408,16 @@ class Listings:
         for i, (kind, _names, context) in enumerate(terms):
             families.setdefault((kind, context.rsplit(" > ", 1)[0] if kind == "category" else context), []).append(i)
         self.siblings = {i: [j for j in family if j != i] for family in families.values() for i in family}
+        self.lookalikes: dict[int, list[int]] = {}
+
+    def find_lookalikes(self, vectors: Tensor, nearest: int = 8) -> None:
+        """For each category the others whose names are nearest, by `vectors` [terms, width]: what a first stage would propose."""
+        own = vectors[self.categories]
+        for i, near in zip(self.categories, (own @ own.T).topk(4 * nearest).indices.tolist(), strict=True):
+            _kind, names, path = self.terms[i]
+            others = (self.categories[j] for j in near)
+            apart = [j for j in others if not path.startswith(self.terms[j][2]) and not self.terms[j][2].startswith(path)]
+            self.lookalikes[i] = [j for j in apart if self.terms[j][1][0] != names[0]][:nearest]
 
     def product(self) -> Product:
         most = 2 + round(2 * self.noise)
@@ -389,7 +425,7 @@ class Listings:
         chosen = random.random()
         return Product(
             category=self.category(),
-            values=tuple(random.sample(self.common_values if random.random() < 0.6 else self.values, random.choice([0, 1, 1, 2, 2, 3]))),
+            values=tuple(random.sample(self.common_values if random.random() < 0.4 else self.values, random.choice([0, 1, 1, 2, 2, 3]))),
             facts=tuple(kinds.values()),
             feature=random.choice(self.values) if chosen < 0.15 else -1,
             has_feature=random.random() < 0.7,
@@ -399,7 +435,7 @@ class Listings:
         )
 
     def category(self) -> int:
-        return random.choice(self.shop_categories if random.random() < 0.6 else self.categories)
+        return random.choice(self.shop_categories if random.random() < 0.5 else self.categories)
 
     @staticmethod
     def brand() -> str:
@@ -419,19 +455,27 @@ class Listings:
 
     def name(self, term: int, language: int) -> str:
         """A term's name, at times in English elsewhere, at times with a word left out."""
-        name = self.terms[term][1][language if random.random() < 0.95 else 0]
+        language = language if random.random() < 0.95 else 0
+        name = self.terms[term][1][language]
         words = name.split()
+        if random.random() < 0.6:
+            words = [singular(word, language) for word in words]
+            name = " ".join(words)
         if len(words) > 2 and random.random() < 0.12:
             words.pop(random.randrange(len(words)))
             name = " ".join(words)
         return name
+
+    def tied(self, value: int, language: int) -> str:
+        name = self.name(value, language)
+        return random.choice(TIES[language]).format(name) if random.random() < 0.3 else name
 
     def text(self, product: Product, language: int, *, keep: frozenset[str], drop: float) -> str:
         """One listing. `keep` names what may not be dropped: a fact's kind, "values" or "feature"."""
         what = self.name(product.category, language)
         if product.accessory >= 0:
             what = ACCESSORIES[product.accessory][language].format(what)
-        parts = [self.name(value, language) for value in product.values if "values" in keep or random.random() > drop]
+        parts = [self.tied(value, language) for value in product.values if "values" in keep or random.random() > drop]
         facts = [fact for fact in product.facts if fact.kind in keep or random.random() > drop]
         listed: list[tuple[str, str]] = []
         for fact in facts:
@@ -454,7 +498,7 @@ class Listings:
             parts.append(self.code() if random.random() < 0.5 else self.brand())
         random.shuffle(parts)
         parts.insert(min(len(parts), int(random.expovariate(0.9))), what)
-        title = random.choice([", ", " ", " ", " - ", " – "] if language != ZH else [" ", " ", "", ","]).join(parts)
+        title = random.choice([", ", " ", " ", " - ", " – "] if language != ZH else [" ", " ", "", "", "", ","]).join(parts)
         lines = [title]
         if listed:
             lines.append("; ".join(f"{key}: {value}" for key, value in listed))
@@ -477,8 +521,9 @@ class Listings:
         if draw < 0.66:
             accessory = random.randrange(len(ACCESSORIES)) if product.accessory < 0 else -1
             return replace(product, accessory=accessory), frozenset()
-        if draw < 0.9 and self.siblings[product.category]:
-            return replace(product, category=random.choice(self.siblings[product.category])), frozenset()
+        others = self.lookalikes.get(product.category) if random.random() < 0.5 else self.siblings[product.category]
+        if draw < 0.9 and others:
+            return replace(product, category=random.choice(others)), frozenset()
         if draw < 0.95:
             return replace(product, category=self.category()), frozenset()
         return self.product(), frozenset()
