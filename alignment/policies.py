@@ -84,7 +84,12 @@ def check_thresholds(accept_at: float, review_at: float) -> None:
 
 def render_instruction(policy: PolicyVersion, *, category: Category | None, query: SKU) -> str:
     """The instruction for one query SKU: it depends on the category and the query alone, so a set shares it."""
-    return policy.instruction.format(category=category.path if category else "", language=query.language, source=query.source.name)
+    return fill_in(policy.instruction, category=category, language=query.language, source=query.source.name)
+
+
+def fill_in(instruction: str, *, category: Category | None, language: str, source: str) -> str:
+    """An instruction template's fields, replaced."""
+    return instruction.format(category=category.path if category else "", language=language, source=source)
 
 
 def publish(

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from celery.worker import state
 from django.conf import settings
 
-from alignment import scoring
-from alignment.models import CandidateSet, ScoringModel
+from alignment import rerank, scoring
+from alignment.models import CandidateSet, RerankRequest, ScoringModel
 from alignment.scoring import Fact, Work
 from workers.reranker.contract import Engine, Unavailable
 
@@ -42,10 +42,11 @@ class Scorer:
         self.token_budget = min(4 * SMALLEST_CHUNK, settings.SCORING_TOKEN_BUDGET)
 
     def step(self) -> bool:
-        """Claim one chunk and score it. Returns whether anything waited."""
+        """Answer everybody who waits, then claim one chunk and score it. Returns whether anything waited."""
+        answered = self.answer_requests()
         sets = scoring.claim(holder=self.holder, token_budget=self.token_budget)
         if not sets:
-            return False
+            return answered
         try:
             self._score(sets)
         except Unavailable:
@@ -65,6 +66,31 @@ class Scorer:
                 except Exception as reason:
                     scoring.fail(sets=[one], holder=self.holder, error=f"{type(reason).__name__}: {reason}")
         return True
+
+    def answer_requests(self) -> bool:
+        """Returns whether there was one."""
+        any_asked = False
+        while not stopping() and (asked := rerank.claim(holder=self.holder)):
+            any_asked = True
+            try:
+                self._answer(asked)
+            except Unavailable:
+                rerank.put_back(asked, holder=self.holder)
+                raise
+            except Exception as error:
+                logger.exception("A rerank request failed")
+                rerank.fail(asked, holder=self.holder, error=f"{type(error).__name__}: {error}")
+        return any_asked
+
+    def _answer(self, asked: RerankRequest) -> None:
+        """Some documents at a time: a request that is given up frees the rest of its work."""
+        answers: list[rerank.Answer] = []
+        for start in range(0, len(asked.documents), DOCUMENTS_AT_ONCE):
+            if start and not rerank.renew(asked, holder=self.holder):
+                return
+            scores = self.reranker.score(asked.instruction, asked.query, asked.documents[start : start + DOCUMENTS_AT_ONCE])
+            answers += [rerank.Answer(score.logit, score.probability, score.tokens_read, score.tokens_cut) for score in scores]
+        rerank.answer(asked, holder=self.holder, model=self.model, answers=answers)
 
     def _score(self, sets: Sequence[CandidateSet]) -> None:
         works = scoring.prepare(sets, model=self.model)

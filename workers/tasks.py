@@ -20,9 +20,10 @@ def score_waiting() -> None:
 @shared_task(name="workers.sweep")
 def sweep() -> None:
     """Free claims that died and go on with rollouts that a killed worker left."""
-    from alignment import importing, rollout, scoring
+    from alignment import importing, rerank, rollout, scoring
 
     scoring.sweep()
+    rerank.clear()
     importing.resume_interrupted()
     if rollout.waiting():
         scoring.wake(scoring.ROLL_OUT)

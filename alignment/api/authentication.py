@@ -59,6 +59,13 @@ class BearerAuthentication(TokenAuthentication):
         return found
 
 
+class AnyToken(BasePermission):
+    """Whatever its scope: what is asked changes nothing."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.auth, ApiToken)
+
+
 class TokenScope(BasePermission):
     """A token that reads may not write."""
 

@@ -2,7 +2,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 
-from alignment.api import errors, views
+from alignment.api import errors, rerank, views
 
 public = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
@@ -20,6 +20,8 @@ urlpatterns = [
     path("v1/candidate-sets/<uuid:uuid>/", views.OneCandidateSet.as_view(), name="api-candidate-set"),
     path("v1/decisions/", views.Decisions.as_view(), name="api-decisions"),
     path("v1/policies/", views.PolicyList.as_view(), name="api-policies"),
+    path("v1/rerank", rerank.Rerank.as_view(), name="api-rerank"),
+    path("v2/rerank", rerank.CohereRerank.as_view(), name="api-rerank-cohere"),
     path("v1/imports/", views.Imports.as_view(), name="api-imports"),
     path("v1/imports/<uuid:uuid>/", views.OneImport.as_view(), name="api-import"),
     re_path("^", errors.not_found),

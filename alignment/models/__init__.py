@@ -6,6 +6,7 @@ from alignment.models.decisions import Actor, AuditEvent, Decision, Note, Pair
 from alignment.models.groups import Conflict, Group, GroupChange, Membership
 from alignment.models.people import ApiToken, User
 from alignment.models.policies import PolicyRollout, PolicyVersion
+from alignment.models.rerank import RerankRequest
 
 __all__ = [
     "SKU",
@@ -25,6 +26,7 @@ __all__ = [
     "Pair",
     "PolicyRollout",
     "PolicyVersion",
+    "RerankRequest",
     "RowError",
     "Score",
     "ScoringModel",
