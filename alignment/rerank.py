@@ -73,19 +73,17 @@ def ask(
 
 
 def wait(asked: RerankRequest, *, seconds: float, gone: Callable[[], bool] = lambda: False) -> RerankRequest:
-    """The request as it stands when it is finished, or when the time is over or the asker has gone: then its work is freed."""
+    """The request as it stands when it is finished, or when the time is over or the asker has gone."""
     until = time.monotonic() + seconds
     while True:
         row = RerankRequest.objects.select_related("model").get(pk=asked.pk)
-        if row.finished_at is not None:
-            return row
-        if time.monotonic() > until or gone():
-            give_up(row)
+        if row.finished_at is not None or time.monotonic() > until or gone():
             return row
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def give_up(asked: RerankRequest) -> None:
+    """Free the work of a request that nobody waits for any more."""
     RerankRequest.objects.filter(OPEN, pk=asked.pk).update(status=Status.GIVEN_UP, finished_at=timezone.now(), holder="")
     asked.refresh_from_db()
 

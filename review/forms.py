@@ -5,7 +5,8 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from alignment.models import Source
+from alignment import catalogue
+from alignment.models import Category, Source
 from alignment.policies import LONGEST_INSTRUCTION
 
 
@@ -16,6 +17,57 @@ class PolicyForm(forms.Form):
     accept_at = forms.FloatField(label=_("Accept at and over"), min_value=0, max_value=1, widget=forms.NumberInput(attrs={"step": "any"}))
     review_at = forms.FloatField(label=_("Review at and over"), min_value=0, max_value=1, widget=forms.NumberInput(attrs={"step": "any"}))
     note = forms.CharField(label=_("Why"), max_length=500, required=False)
+
+
+class PlaygroundForm(forms.Form):
+    MOST_CANDIDATES = 200
+
+    query = forms.CharField(label=_("Query listing"), max_length=20_000, widget=forms.Textarea(attrs={"rows": 2}))
+    candidates = forms.CharField(
+        label=_("Candidates"),
+        max_length=200_000,
+        help_text=_("One in a line, up to 200. Cells pasted from a sheet are joined."),
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )
+    category = forms.CharField(
+        label=_("Category"),
+        max_length=1000,
+        required=False,
+        help_text=_("Its instruction and thresholds are used; empty stands for all categories."),
+        widget=forms.TextInput(attrs={"list": "categories", "autocomplete": "off"}),
+    )
+    instruction = forms.CharField(
+        label=_("Instruction"),
+        max_length=LONGEST_INSTRUCTION,
+        required=False,
+        help_text=_("Empty takes the category's."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    other_instruction = forms.CharField(
+        label=_("A second instruction, to compare"),
+        max_length=LONGEST_INSTRUCTION,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def clean_candidates(self) -> list[str]:
+        lines = [" ".join(line.split("\t")).strip() for line in self.cleaned_data["candidates"].splitlines()]
+        found = [line for line in lines if line]
+        if len(found) > self.MOST_CANDIDATES:
+            raise forms.ValidationError(
+                _("%(count)s candidates; at most %(most)s are taken at once.") % {"count": len(found), "most": self.MOST_CANDIDATES}
+            )
+        return found
+
+    def clean_category(self) -> Category | None:
+        path = self.cleaned_data["category"].strip()
+        try:
+            category = catalogue.get_category(path)
+        except catalogue.CategoryError:
+            category = None
+        if path and category is None:
+            raise forms.ValidationError(_("There is no such category."))
+        return category
 
 
 class UploadForm(forms.Form):

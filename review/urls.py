@@ -2,7 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
-from review.views import account, cases, conflicts, imports, policies, scoring
+from review.views import account, cases, conflicts, imports, playground, policies, scoring
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -27,6 +27,8 @@ urlpatterns: list[URLPattern] = [
     path("policies/<int:category_id>/", policies.policy, name="policy"),
     path("policies/<int:category_id>/effect/", policies.policy_effect, name="policy-effect"),
     path("policies/versions/<int:version_id>/roll-back/", policies.roll_back, name="roll-back"),
+    path("playground/", playground.page, name="playground"),
+    path("playground/<uuid:uuid>/", playground.result, name="playground-result"),
     path("scoring/", scoring.page, name="scoring"),
     path("scoring/progress/", scoring.progress, name="progress"),
     path("scoring/retry/", scoring.retry, name="retry"),

@@ -136,6 +136,8 @@ def scored(request: Request, values: dict[str, Any]) -> RerankRequest:
     except rerank.QueueFull as full:
         raise exceptions.Throttled(wait=full.seconds) from None
     asked = rerank.wait(asked, seconds=LONGEST_WAIT, gone=hung_up(request))
+    if asked.finished_at is None:
+        rerank.give_up(asked)
     if asked.status == RerankRequest.Status.FAILED:
         raise exceptions.APIException(f"The model could not score these texts: {asked.error}", code="scoring_failed")
     if asked.status != RerankRequest.Status.ANSWERED:

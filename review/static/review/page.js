@@ -1,4 +1,4 @@
-// What every page needs: say so when the server does not answer.
+// What every page needs: say so when the server does not answer, and copy what a button names.
 "use strict";
 
 (() => {
@@ -16,6 +16,17 @@
       event.detail.shouldSwap = false;
       window.location.assign("/sign-in/");
     }
+  });
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const from = document.querySelector(button.dataset.copy);
+    const text = "value" in from ? from.value : from.textContent;
+    // The clipboard needs a secure context; elsewhere the text is shown, marked, to be copied by hand.
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else window.prompt("", text);
+    const told = button.parentElement.querySelector("[data-copied]");
+    if (told) told.hidden = false;
   });
   document.addEventListener("htmx:afterSwap", () => offline(false));
 })();
