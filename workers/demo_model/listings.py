@@ -430,8 +430,8 @@ class Listings:
             feature=random.choice(self.values) if chosen < 0.15 else -1,
             has_feature=random.random() < 0.7,
             accessory=random.randrange(len(ACCESSORIES)) if random.random() < 0.06 else -1,
-            brand=self.brand() if random.random() < 0.3 else "",
-            code=self.code() if random.random() < 0.2 else "",
+            brand=self.brand() if random.random() < 0.4 else "",
+            code=self.code() if random.random() < 0.3 else "",
         )
 
     def category(self) -> int:
@@ -453,6 +453,14 @@ class Listings:
             + random.choice(["", "S", "X"])
         )
 
+    def code_beside(self, code: str) -> str:
+        """Another model: one digit or letter of the code is another, or all of it."""
+        places = [i for i, character in enumerate(code) if character.isalnum()]
+        i = random.choice(places)
+        others = "0123456789" if code[i].isdigit() else "ABCDEFGHJKLMNPRSTUVWXYZ"
+        near = code[:i] + random.choice([character for character in others if character != code[i]]) + code[i + 1 :]
+        return near if random.random() < 0.6 else self.code()
+
     def name(self, term: int, language: int) -> str:
         """A term's name, at times in English elsewhere, at times with a word left out."""
         language = language if random.random() < 0.95 else 0
@@ -471,7 +479,7 @@ class Listings:
         return random.choice(TIES[language]).format(name) if random.random() < 0.3 else name
 
     def text(self, product: Product, language: int, *, keep: frozenset[str], drop: float) -> str:
-        """One listing. `keep` names what may not be dropped: a fact's kind, "values" or "feature"."""
+        """One listing. `keep` names what may not be dropped: a fact's kind, "values", "feature", "brand" or "code"."""
         what = self.name(product.category, language)
         if product.accessory >= 0:
             what = ACCESSORIES[product.accessory][language].format(what)
@@ -486,15 +494,15 @@ class Listings:
             parts.append(fact.text(language))
         if product.feature >= 0 and ("feature" in keep or random.random() > drop):
             parts.append((WITH if product.has_feature else WITHOUT)[language].format(self.name(product.feature, language)))
-        if product.brand and random.random() > 0.4:
+        if product.brand and ("brand" in keep or random.random() > 0.3):
             parts.append(product.brand)
-        if product.code and random.random() > 0.5:
+        if product.code and ("code" in keep or random.random() > 0.3):
             parts.append(product.code)
         if random.random() < self.noise:
             parts += random.choices(NOISE[language], k=random.choice([0, 0, 1, 1, 2, 3]))
         if random.random() < self.noise:
             parts += [self.name(random.choice(self.values), language) for _ in range(random.choice([0, 0, 0, 1, 1, 2]))]
-        if random.random() < 0.12 * self.noise:
+        if random.random() < 0.08 * self.noise:
             parts.append(self.code() if random.random() < 0.5 else self.brand())
         random.shuffle(parts)
         parts.insert(min(len(parts), int(random.expovariate(0.9))), what)
@@ -508,6 +516,10 @@ class Listings:
 
     def other(self, product: Product) -> tuple[Product, frozenset[str]]:
         """A product that differs in one thing, and what both listings must state so that it shows."""
+        if product.code and random.random() < 0.3:
+            return replace(product, code=self.code_beside(product.code)), frozenset({"code"})
+        if product.brand and random.random() < 0.1:
+            return replace(product, brand=self.brand()), frozenset({"brand"})
         draw = random.random()
         if draw < 0.28 and product.facts:
             old = random.choice(product.facts)
