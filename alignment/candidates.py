@@ -53,7 +53,8 @@ def post_set(
     if query.pk in ids:
         raise CandidateError("a SKU is never its own candidate")
     if len(set(ids)) != len(ids):
-        raise CandidateError("a candidate is named twice")
+        twice = next(place for place, sku in enumerate(ids) if sku in ids[:place])
+        raise CandidateError(f"candidates[{twice}] names the same SKU as candidates[{ids.index(ids[twice])}]")
     with transaction.atomic():
         if idempotency_key:
             made, new = CandidateSet.objects.get_or_create(

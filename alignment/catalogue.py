@@ -20,6 +20,11 @@ def split_path(path: str) -> list[str]:
     return [part.strip() for part in path.split(Category.SEPARATOR.strip()) if part.strip()]
 
 
+def under(path: str, *, field: str = "category__path") -> Q:
+    """Rows of a category and of all below it, by the category's path."""
+    return Q(**{field: path}) | Q(**{f"{field}__startswith": f"{path}{Category.SEPARATOR}"})
+
+
 def get_category(path: str, *, create: bool = False) -> Category | None:
     """The category at a path such as "Baby > Strollers", made with its ancestors when asked. Raises CategoryError."""
     names = split_path(path)

@@ -18,6 +18,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from alignment import catalogue
 from alignment.models import SKU, Decision, Group, Membership, Pair
 
 GROUPS_AT_ONCE = 200
@@ -60,7 +61,7 @@ def groups(*, category: str = "", language: str = "", source: str = "", changed_
         found = found.filter(changed_at__gt=changed_since)
     members = Membership.objects.filter(group=OuterRef("pk"))
     if category:
-        members = members.filter(Q(sku__category__path=category) | Q(sku__category__path__startswith=f"{category} > "))
+        members = members.filter(catalogue.under(category, field="sku__category__path"))
     if language:
         members = members.filter(sku__language=language)
     if source:

@@ -172,11 +172,12 @@ class Skus(APIView):
         for name, field in (
             ("source", "source__name"),
             ("language", "language"),
-            ("category", "category__path"),
             ("external_id", "external_id"),
         ):
             if query.get(name):
                 found = found.filter(**{field: query[name]})
+        if query.get("category"):
+            found = found.filter(catalogue.under(query["category"]))
         rows, following = page(request, found)
         return Response(answer([serializers.sku_out(row) for row in rows], following))
 

@@ -266,3 +266,17 @@ def test_an_upload_over_the_limit_says_so(writing: Api, settings: Any) -> None:
     upload = SimpleUploadedFile("offers.csv", b"external_id,title\n1,Kettle\n")
     answer = writing.client.post("/api/v1/imports/", {"file": upload, "source": "Shop"}, headers=writing.headers)
     assert answer.status_code == 400 and "larger than" in answer.json()["error"]["fields"]["file"]
+
+
+def test_a_category_filter_holds_what_is_below_it(reading: Api) -> None:
+    for path in ("Kitchen", "Kitchen > Kettles", "Kitchenware"):
+        make_sku(path, category=make_category(path))
+    titles = {sku["title"] for sku in reading.get("skus/", category="Kitchen").json()["results"]}
+    assert titles == {"Kitchen", "Kitchen > Kettles"}
+
+
+def test_a_candidate_named_twice_is_told_by_its_places(writing: Api) -> None:
+    query, one, other = (str(make_sku().uuid) for _ in range(3))
+    answer = writing.post("candidate-sets/", {"query": {"sku": query}, "candidates": [{"sku": one}, {"sku": other}, {"sku": one}]})
+    assert answer.status_code == 400
+    assert "candidates[2] names the same SKU as candidates[0]" in answer.json()["error"]["message"]

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from alignment import candidates, rendering, scoring
+from alignment import candidates, catalogue, rendering, scoring
 from alignment.models import SKU, Category, Source
 
 EMBEDDINGS = Path(settings.BASE_DIR) / "workers" / "demo_model"
@@ -63,8 +63,7 @@ class Command(BaseCommand):
         if options["category"]:
             if not Category.objects.filter(path=options["category"]).exists():
                 raise CommandError(f"There is no category {options['category']!r}.")
-            path = options["category"]
-            wanted = wanted.filter(category__path=path) | wanted.filter(category__path__startswith=f"{path} > ")
+            wanted = wanted.filter(catalogue.under(options["category"]))
         if not options["source"] and not options["category"]:
             return None
         return set(wanted.values_list("pk", flat=True))
