@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from alignment import catalogue
 from alignment.models import SKU, Decision, Group, Membership, Pair

@@ -77,3 +77,24 @@ def test_the_sample_is_loaded_once_and_can_be_retrieved_across_languages(sample:
     print(f"zh to en recall at 20: {recall:.1%} of {len(right)}")
     assert recall >= 0.8
     assert not any(query == sku for query, sku in found)
+
+
+def test_the_same_gtin_is_the_first_candidate_whatever_the_text_says() -> None:
+    query = factories.make_sku("Kettle 1.7 L", gtin="04006381333931")
+    factories.make_sku("Kettle 1.7 L steel")
+    twin = factories.make_sku("XQ-2 hervidor", gtin="04006381333931")
+    call_command("build_candidates", stdout=StringIO())
+    first = Candidate.objects.filter(query=query).order_by("rank").first()
+    assert first is not None and (first.sku, first.retrieval_score) == (twin, 1.0)
+
+
+def test_candidates_of_another_source_language_and_part_of_the_tree_only() -> None:
+    kettles, mats = factories.make_category("Kitchen > Kettles"), factories.make_category("Sports > Mats")
+    shop = factories.make_source("Shop B")
+    query = factories.make_sku("Kettle 1.7 L", category=kettles)
+    factories.make_sku("Kettle 1.7 L", category=kettles)
+    factories.make_sku("Kettle 1.7 L", category=kettles, source=shop)
+    factories.make_sku("Kettle 1.7 L", category=mats, source=shop, language="fr")
+    fits = factories.make_sku("Kettle 1.7 L", category=factories.make_category("Kitchen > Pots"), source=shop, language="fr")
+    call_command("build_candidates", "--other-source", "--other-language", "--category-levels", "1", stdout=StringIO())
+    assert [candidate.sku for candidate in Candidate.objects.filter(query=query)] == [fits]

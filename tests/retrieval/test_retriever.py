@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from workers.retrieval import Retriever, retriever
 from workers.retrieval.bm25 import BM25
+from workers.retrieval.restriction import Restriction
 
 ROOT = Path(__file__).resolve().parents[2]
 texts = st.lists(
@@ -80,9 +81,9 @@ def test_the_answer_streams(embeddings: Path, monkeypatch: pytest.MonkeyPatch) -
     asked: list[int] = []
     original = BM25.top
 
-    def top(index: BM25, rows: list[int], k: int) -> object:
+    def top(index: BM25, rows: list[int], k: int, mask: object) -> object:
         asked.extend(rows)
-        return original(index, rows, k)
+        return original(index, rows, k, mask)
 
     monkeypatch.setattr(BM25, "top", top)
     answers = Retriever(["kettle"] * 5, embeddings=embeddings).candidates(range(5), 2)
@@ -99,3 +100,23 @@ def test_bm25_says_that_a_text_without_words_matches_nothing() -> None:
 def test_importing_it_loads_neither_torch_nor_django() -> None:
     code = "import sys, workers.retrieval; assert not {'torch', 'transformers', 'django'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+same_or_not = st.sampled_from(["", "a", "b"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(st.tuples(same_or_not, same_or_not, same_or_not), min_size=1, max_size=8))
+def test_a_restriction_lets_through_what_fits_and_nothing_else(embeddings: Path, rows: list[tuple[str, str, str]]) -> None:
+    restriction = Restriction(*([row[i] for row in rows] for i in range(3)))
+    found = Retriever(["red kettle"] * len(rows), embeddings=embeddings, restriction=restriction).candidates(range(len(rows)), 8)
+    for row, others in found:
+        fitting = {
+            other
+            for other, (source, language, category) in enumerate(rows)
+            if other != row
+            and (not rows[row][0] or source != rows[row][0])
+            and (not rows[row][1] or language != rows[row][1])
+            and (not rows[row][2] or category in ("", rows[row][2]))
+        }
+        assert {other for other, _score in others} == fitting

@@ -1,4 +1,4 @@
-"""The first stage: which listings are worth a look. No Django and no torch here."""
+"""The first stage: which listings are worth a look. No Django here, and torch only where an encoder needs it."""
 
 from workers.retrieval.retriever import Retriever
 

@@ -24,13 +24,18 @@ class BM25:
             self._index = bm25s.BM25()
             self._index.index(self._tokens, show_progress=False)
 
-    def top(self, rows: Sequence[int], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The best k rows for each of `rows` as queries: indices and scores, both [len(rows), k], best first; a score of 0 is no match."""
+    def top(self, rows: Sequence[int], k: int, mask: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The best k rows for each of `rows` as queries: indices and scores, both [len(rows), k], best first; a score of 0 is no match.
+
+        Rows that `mask` [number of texts] leaves out match nothing.
+        """
         k = min(k, len(self._tokens))
         found = np.zeros((len(rows), k), dtype=np.int64)
         scores = np.zeros((len(rows), k), dtype=np.float32)
         worded = [i for i, row in enumerate(rows) if self._tokens[row]]
         if self._index is not None and worded:
             queries = [self._tokens[rows[i]] for i in worded]
-            found[worded], scores[worded] = self._index.retrieve(queries, k=k, show_progress=False, n_threads=0)
+            found[worded], scores[worded] = self._index.retrieve(
+                queries, k=k, show_progress=False, n_threads=0, weight_mask=None if mask is None else mask.astype(np.float32)
+            )
         return found, scores

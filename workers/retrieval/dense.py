@@ -40,9 +40,16 @@ class StaticEmbeddings:
         return np.divide(out, norms, out=out, where=norms > 0)
 
 
-def top(vectors: NDArray[np.float32], rows: Sequence[int], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k nearest rows by cosine for each of `rows`, exactly: indices and similarities, both [len(rows), k], best first."""
+def top(
+    vectors: NDArray[np.float32], rows: Sequence[int], k: int, mask: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k nearest rows by cosine for each of `rows`, exactly: indices and similarities, both [len(rows), k], best first.
+
+    Rows that `mask` [number of vectors] leaves out have no similarity at all (-1).
+    """
     similar = vectors[list(rows)] @ vectors.T
+    if mask is not None:
+        similar[:, ~mask] = -1
     k = min(k, vectors.shape[0])
     best = np.argpartition(-similar, k - 1, axis=1)[:, :k]
     scores = np.take_along_axis(similar, best, axis=1)
