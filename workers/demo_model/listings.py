@@ -574,11 +574,24 @@ class Listings:
         product, a = self.product(), random.randrange(5)
         drop = random.choice([0.0, 0.1, 0.3]) if random.random() < self.noise else 0.0
         different, keep = self.other(product)
+        if random.random() < 0.15:
+            return self.variant(product, different, a, keep=keep, drop=drop)
         return (
             self.text(product, a, keep=keep, drop=drop),
             self.text(product, self.language_beside(a), keep=frozenset(), drop=drop),
             self.text(different, self.language_beside(a), keep=keep, drop=drop),
         )
+
+    def variant(self, product: Product, different: Product, language: int, *, keep: frozenset[str], drop: float) -> Triple:
+        """As one shop lists its variants: word for word the same but for the difference."""
+        state = random.getstate()
+        query = self.text(product, language, keep=keep, drop=drop)
+        after = random.getstate()
+        random.setstate(state)
+        other = self.text(different, language, keep=keep, drop=drop)
+        random.setstate(after)
+        same = self.text(product, self.language_beside(language), keep=frozenset(), drop=drop)
+        return query, same, other
 
     @staticmethod
     def language_beside(language: int) -> int:

@@ -33,5 +33,6 @@ class Command(BaseCommand):
             if not PolicyVersion.objects.filter(category=category).exists():
                 publish(category=category, instruction=instruction, accept_at=0.9, review_at=0.7, author=None, note="Came with the sample")
         if not CandidateSet.objects.filter(origin=CandidateSet.Origin.RETRIEVAL).exists():
-            call_command("build_candidates", k=10, stdout=self.stdout)
+            # A shop of the sample lists a product once.
+            call_command("build_candidates", k=10, other_source=True, stdout=self.stdout)
         self.stdout.write(f"The sample is in: {len(listings)} listings in {Category.objects.count() - 1} categories.")
