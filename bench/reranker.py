@@ -1,7 +1,7 @@
 """Our engine against the published code and its peers: same weights, same texts, same threads, one run.
 
     python -m bench.reranker [--shape full|small | --model FOLDER] [--tokenizer FOLDER] [--texts SETS.jsonl]
-                             [--sets 5 20 100] [--pairs N] [--dtype bfloat16] [--threads 2] [--json OUT]
+                             [--sets 1 4 8 5 20 100] [--words 600] [--pairs N] [--dtype bfloat16] [--threads 2] [--json OUT]
 
 Each system runs in a process of its own, so that its peak memory is its own:
   published            examples/qwen3_reranker_transformers.py, one pair at a time, all 151,000 logits
@@ -43,10 +43,20 @@ Set = tuple[str, list[str]]
 Scores = list[list[float]]
 
 
-def read_sets(path: Path, size: int, pairs: int) -> list[Set]:
-    """Sets of `size` candidates: each query of a file with its own candidates, filled up with the next ones'."""
+def read_sets(path: Path, size: int, pairs: int, words: int = 0) -> list[Set]:
+    """Sets of `size` candidates: each query of a file with its own candidates, filled up with the next ones'.
+
+    With `words` every candidate goes on with the texts after it until it is as long as a page of so many words.
+    """
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     texts = [candidate["text"] for row in rows for candidate in row["candidates"]]
+    if words:
+        stream = [word for text in texts for word in text.split()]
+        stream += stream[:words]
+        pages = [" ".join(stream[start : start + words]) for start in range(0, len(stream) - words, words)]
+        return [
+            (rows[i % len(rows)]["query"], [pages[(i * size + j) % len(pages)] for j in range(size)]) for i in range(max(1, pairs // size))
+        ]
     sets: list[Set] = []
     for i in range(max(1, pairs // size)):
         row = rows[i % len(rows)]
@@ -276,6 +286,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path)
     parser.add_argument("--texts", type=Path, default=SAMPLE)
     parser.add_argument("--sets", type=int, nargs="+", default=[5, 20, 100])
+    parser.add_argument("--words", type=int, default=0, help="candidates of so many words, as a page's; 0 for titles as they are")
     parser.add_argument("--pairs", type=int, default=200, help="pairs of each case")
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--threads", type=int, default=2)
@@ -288,10 +299,11 @@ def main() -> None:
             make_checkpoint(folder, args.shape, args.tokenizer)
         if "CrossEncoder" in args.systems:
             convert(folder, Path(str(folder) + "-classifier"))
-        cases = {f"sets of {size}": read_sets(args.texts, size, args.pairs) for size in args.sets}
+        cases = {f"sets of {size}": read_sets(args.texts, size, args.pairs, args.words) for size in args.sets}
         report: dict[str, Any] = {
             "shape": str(args.model or args.shape),
             "texts": args.texts.name,
+            "words": args.words or "titles",
             "dtype": args.dtype,
             "threads": args.threads,
             "peak_tflops": matrix_peak(args.dtype, args.threads) / 1e12,

@@ -36,8 +36,8 @@ class Document(serializers.Field):
         text = data.get("text") if isinstance(data, dict) else data
         if not isinstance(text, str):
             raise serializers.ValidationError('write a text, or {"text": "..."}')
-        if "\x00" in text:
-            raise serializers.ValidationError("holds a NUL character")
+        if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise serializers.ValidationError("holds a NUL character or half of a surrogate pair")
         return text
 
     def to_representation(self, value: Any) -> Any:

@@ -92,6 +92,8 @@ def test_coheres_errors_have_a_message(reading: Api) -> None:  # noqa: F811
         ({"documents": ["a"]}, "query"),
         ({"query": "x", "documents": [1]}, "documents[0]"),
         ({"query": "x", "documents": ["a\x00"]}, "documents[0]"),
+        ({"query": "x", "documents": ["b", "a\ud800"]}, "documents[1]"),
+        ({"query": "x\ud800", "documents": ["a"]}, "query"),
         ({"query": "x", "documents": ["a"] * 1001}, "documents"),
         ({"query": "x", "documents": ["a"], "top_n": 0}, "top_n"),
         ({"query": "x", "documents": ["a"], "category": "Nowhere"}, "category"),
