@@ -147,6 +147,7 @@ READ_ONLY: dict[type[Any], dict[str, Any]] = {
     models.Group: {"list_display": ("__str__", "uuid", "size", "changed_at")},
     models.Candidate: {"list_display": ("id", "set", "sku", "rank", "score"), "list_select_related": ("set__query", "sku", "score")},
     models.ScoringModel: {"list_display": ("name", "revision", "dtype", "prompt_format", "max_length", "is_demo")},
+    models.EvaluationRun: {"list_display": ("name", "status", "sets", "sets_done", "author", "created_at", "finished_at")},
     models.RerankRequest: {"list_display": ("id", "status", "query", "model", "created_at", "finished_at", "error")},
     models.Worker: {"list_display": ("name", "device", "sets_in_hand", "pairs_scored", "seen_at", "error")},
     models.PolicyRollout: {"list_display": ("policy", "rerouted", "rescored", "finished_at"), "list_select_related": ("policy__category",)},
@@ -163,7 +164,18 @@ for model, options in READ_ONLY.items():
 
 SECTIONS: tuple[tuple[Any, tuple[type[Any], ...]], ...] = (
     (_("Catalogue"), (models.SKU, models.Source, models.Category, models.ImportRun, models.RowError)),
-    (_("Scoring"), (models.CandidateSet, models.Candidate, models.Score, models.ScoringModel, models.RerankRequest, models.Worker)),
+    (
+        _("Scoring"),
+        (
+            models.CandidateSet,
+            models.Candidate,
+            models.Score,
+            models.ScoringModel,
+            models.RerankRequest,
+            models.EvaluationRun,
+            models.Worker,
+        ),
+    ),
     (_("Decisions"), (models.Decision, models.Pair, models.Conflict, models.Note)),
     (_("Groups"), (models.Group, models.Membership, models.GroupChange)),
     (_("Policies"), (models.PolicyVersion, models.PolicyRollout)),

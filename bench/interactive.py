@@ -11,8 +11,9 @@ import json
 import math
 import sys
 import time
-import urllib.request
 from pathlib import Path
+
+import httpx2
 
 SAMPLE = Path(__file__).resolve().parent.parent / "alignment" / "sample" / "rerank_sets.jsonl"
 
@@ -25,18 +26,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     rows = [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
+    client = httpx2.Client(base_url=args.address, headers={"Authorization": f"Bearer {args.token}"}, timeout=60)
     times = []
     for i in range(args.requests):
         one, other = rows[i % len(rows)], rows[(i + 1) % len(rows)]
         documents = [candidate["text"] for row in (one, other) for candidate in row["candidates"]]
-        request = urllib.request.Request(
-            f"{args.address}/api/v1/rerank",
-            json.dumps({"query": one["query"], "documents": documents, "return_documents": False}).encode(),
-            {"Authorization": f"Bearer {args.token}", "Content-Type": "application/json"},
-        )
         started = time.perf_counter()
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            assert len(json.load(answer)["results"]) == len(documents)
+        answer = client.post("/api/v1/rerank", json={"query": one["query"], "documents": documents, "return_documents": False})
+        answer.raise_for_status()
+        assert len(answer.json()["results"]) == len(documents)
         times.append(1000 * (time.perf_counter() - started))
     times.sort()
     report = {f"p{share}_ms": times[math.ceil(share / 100 * len(times)) - 1] for share in (50, 95, 99)} | {"requests": len(times)}

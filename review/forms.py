@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from alignment import catalogue
@@ -68,6 +69,21 @@ class PlaygroundForm(forms.Form):
         if path and category is None:
             raise forms.ValidationError(_("There is no such category."))
         return category
+
+
+class EvaluationForm(forms.Form):
+    MOST_MEGABYTES = 50
+
+    file = forms.FileField(
+        label=_("Labelled file"),
+        help_text=_("Sets as JSONL (query, candidates with text and label), or pairs as CSV or JSONL (left_text, right_text, label)."),
+    )
+
+    def clean_file(self) -> UploadedFile:
+        upload: UploadedFile = self.cleaned_data["file"]
+        if (upload.size or 0) > self.MOST_MEGABYTES * 1024 * 1024:
+            raise forms.ValidationError(_("The file is larger than %(limit)s MB.") % {"limit": self.MOST_MEGABYTES})
+        return upload
 
 
 class UploadForm(forms.Form):

@@ -2,7 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
-from review.views import account, cases, conflicts, imports, playground, policies, scoring
+from review.views import account, cases, conflicts, evaluations, imports, playground, policies, scoring
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -29,6 +29,10 @@ urlpatterns: list[URLPattern] = [
     path("policies/versions/<int:version_id>/roll-back/", policies.roll_back, name="roll-back"),
     path("playground/", playground.page, name="playground"),
     path("playground/<uuid:uuid>/", playground.result, name="playground-result"),
+    path("evaluations/", evaluations.page, name="evaluations"),
+    path("evaluations/<uuid:run>/", evaluations.detail, name="evaluation"),
+    path("evaluations/<uuid:run>/cancel/", evaluations.cancel, name="evaluation-cancel"),
+    path("evaluations/<uuid:run>/report.json", evaluations.report, name="evaluation-report"),
     path("scoring/", scoring.page, name="scoring"),
     path("scoring/progress/", scoring.progress, name="progress"),
     path("scoring/retry/", scoring.retry, name="retry"),

@@ -20,11 +20,12 @@ def score_waiting() -> None:
 @shared_task(name="workers.sweep")
 def sweep() -> None:
     """Free claims that died and go on with rollouts that a killed worker left."""
-    from alignment import importing, rerank, rollout, scoring
+    from alignment import evaluations, importing, rerank, rollout, scoring
 
     scoring.sweep()
     rerank.clear()
     importing.resume_interrupted()
+    evaluations.resume_interrupted()
     if rollout.waiting():
         scoring.wake(scoring.ROLL_OUT)
 
@@ -43,3 +44,10 @@ def import_file(run_id: int) -> None:
     from alignment import importing
 
     importing.resume(run_id)
+
+
+@shared_task(name="workers.evaluate")
+def evaluate(run_id: int) -> None:
+    from workers import evaluating
+
+    evaluating.evaluate(run_id)

@@ -3,6 +3,7 @@
 from alignment.models.candidates import Candidate, CandidateSet, Score, ScoringModel, Worker
 from alignment.models.catalogue import SKU, Category, ImportRun, RowError, Source
 from alignment.models.decisions import Actor, AuditEvent, Decision, Note, Pair
+from alignment.models.evaluations import EvaluationRun
 from alignment.models.groups import Conflict, Group, GroupChange, Membership
 from alignment.models.people import ApiToken, User
 from alignment.models.policies import PolicyRollout, PolicyVersion
@@ -18,6 +19,7 @@ __all__ = [
     "Category",
     "Conflict",
     "Decision",
+    "EvaluationRun",
     "Group",
     "GroupChange",
     "ImportRun",

@@ -29,3 +29,9 @@ def language(code: str) -> str:
         return gettext(get_language_info(code.split("-")[0] if not code.startswith("zh") else "zh-hans")["name"])
     except KeyError:
         return code
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A share with one decimal; nothing to divide by is a dash."""
+    return "–" if share is None or share == "" else f"{100 * share:.1f} %"

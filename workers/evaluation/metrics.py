@@ -59,6 +59,18 @@ def average_precision(labels: Sequence[int], scores: Sequence[float]) -> float:
     return float(np.sum(precision * np.diff(recall, prepend=0.0)))
 
 
+def curve(labels: Sequence[int], scores: Sequence[float], points: int = 100) -> list[tuple[float, float, float]]:
+    """The precision-recall curve: (threshold, precision, recall) at up to `points` of the distinct scores, highest first."""
+    truth, values = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    if not truth.any():
+        return []
+    order = np.argsort(-values, kind="stable")
+    hits = np.cumsum(truth[order])
+    last = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
+    chosen = last[np.unique(np.linspace(0, len(last) - 1, points).astype(int))]
+    return [(float(values[order][i]), float(hits[i] / (i + 1)), float(hits[i] / truth.sum())) for i in chosen]
+
+
 def at_threshold(labels: Sequence[int], probabilities: Sequence[float], threshold: float) -> dict[str, float | None]:
     """Precision, recall and F1 of calling `threshold` and more the same product. None where there is nothing to divide by."""
     truth, chosen = np.asarray(labels) == 1, np.asarray(probabilities) >= threshold

@@ -35,6 +35,7 @@ def build(sets: Sequence[LabelledSet], runs: Mapping[str, Run], *, accept_at: fl
             "at_accept": metrics.at_threshold(labels, probabilities, accept_at),
             "at_review": metrics.at_threshold(labels, probabilities, review_at),
             "routes": metrics.routes(labels, probabilities, accept_at=accept_at, review_at=review_at),
+            "curve": metrics.curve(labels, probabilities),
             "reliability": metrics.reliability(labels, probabilities),
         }
         report["lead"] = _leads(sets, runs)
@@ -80,8 +81,9 @@ def _system(sets: Sequence[LabelledSet], run: Run) -> Report:
     return found
 
 
-def _with_interval(mean: float, interval: tuple[float, float]) -> Report:
-    return {"mean": mean, "low": interval[0], "high": interval[1]}
+def _with_interval(value: float, interval: tuple[float, float]) -> Report:
+    mean, low, high = (None if math.isnan(number) else number for number in (value, *interval))
+    return {"mean": mean, "low": low, "high": high}
 
 
 def _languages(one: LabelledSet) -> str:

@@ -136,5 +136,7 @@ class Command(BaseCommand):
         return {"file": file.name, "skus": len(truth), "groups": found}
 
 
-def _mean(value: dict[str, float]) -> str:
+def _mean(value: dict[str, float | None]) -> str:
+    if value["mean"] is None:
+        return f"{'-':>24}"
     return f"{value['mean']:8.1%} ({value['low']:5.1%}, {value['high']:5.1%})"
