@@ -57,6 +57,7 @@ def ask(
     query: str,
     documents: Sequence[str],
     owner: UUID,
+    document_limit: int | None = None,
     category: Category | None = None,
     shared: bool = False,
     beside: RerankRequest | None = None,
@@ -66,7 +67,14 @@ def ask(
         raise QueueFull
     with transaction.atomic():
         made = RerankRequest.objects.create(
-            instruction=instruction, query=query, documents=list(documents), owner_id=owner, category=category, shared=shared, beside=beside
+            instruction=instruction,
+            query=query,
+            documents=list(documents),
+            document_limit=document_limit,
+            owner_id=owner,
+            category=category,
+            shared=shared,
+            beside=beside,
         )
         scoring.wake()
     return made

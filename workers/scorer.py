@@ -88,7 +88,8 @@ class Scorer:
         for start in range(0, len(asked.documents), DOCUMENTS_AT_ONCE):
             if start and not rerank.renew(asked, holder=self.holder):
                 return
-            scores = self.reranker.score(asked.instruction, asked.query, asked.documents[start : start + DOCUMENTS_AT_ONCE])
+            part = asked.documents[start : start + DOCUMENTS_AT_ONCE]
+            scores = self.reranker.score(asked.instruction, asked.query, part, document_limit=asked.document_limit)
             answers += [rerank.Answer(score.logit, score.probability, score.tokens_read, score.tokens_cut) for score in scores]
         rerank.answer(asked, holder=self.holder, model=self.model, answers=answers)
 

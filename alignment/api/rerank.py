@@ -49,6 +49,7 @@ class RerankIn(serializers.Serializer[Any]):
     query = serializers.CharField(max_length=rerank.MOST_CHARACTERS, trim_whitespace=False)
     documents = serializers.ListField(child=Document(), min_length=1, max_length=rerank.MOST_DOCUMENTS)
     top_n = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    max_tokens_per_doc = serializers.IntegerField(min_value=1, max_value=100_000, required=False, allow_null=True)
     return_documents = serializers.BooleanField(required=False, default=True)
     instruction = serializers.CharField(max_length=policies.LONGEST_INSTRUCTION, required=False, allow_blank=True)
     category = serializers.CharField(max_length=1000, required=False, allow_blank=True)
@@ -132,7 +133,14 @@ def scored(request: Request, values: dict[str, Any]) -> RerankRequest:
     owner = Actor.of(cast(User, request.user)).uuid
     instruction = values.get("instruction") or rerank.instruction_for(category, values["query"])
     try:
-        asked = rerank.ask(instruction=instruction, query=values["query"], documents=values["documents"], owner=owner, category=category)
+        asked = rerank.ask(
+            instruction=instruction,
+            query=values["query"],
+            documents=values["documents"],
+            document_limit=values.get("max_tokens_per_doc"),
+            owner=owner,
+            category=category,
+        )
     except rerank.QueueFull as full:
         raise exceptions.Throttled(wait=full.seconds) from None
     asked = rerank.wait(asked, seconds=LONGEST_WAIT, gone=hung_up(request))

@@ -4,94 +4,93 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('alignment', '0002_root_policy'),
+        ("alignment", "0002_root_policy"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='actor',
-            options={'verbose_name': 'actor', 'verbose_name_plural': 'actors'},
+            name="actor",
+            options={"verbose_name": "actor", "verbose_name_plural": "actors"},
         ),
         migrations.AlterModelOptions(
-            name='apitoken',
-            options={'verbose_name': 'API token', 'verbose_name_plural': 'API tokens'},
+            name="apitoken",
+            options={"verbose_name": "API token", "verbose_name_plural": "API tokens"},
         ),
         migrations.AlterModelOptions(
-            name='auditevent',
-            options={'ordering': ['-id'], 'verbose_name': 'audit event', 'verbose_name_plural': 'audit events'},
+            name="auditevent",
+            options={"ordering": ["-id"], "verbose_name": "audit event", "verbose_name_plural": "audit events"},
         ),
         migrations.AlterModelOptions(
-            name='candidate',
-            options={'verbose_name': 'candidate', 'verbose_name_plural': 'candidates'},
+            name="candidate",
+            options={"verbose_name": "candidate", "verbose_name_plural": "candidates"},
         ),
         migrations.AlterModelOptions(
-            name='candidateset',
-            options={'verbose_name': 'candidate set', 'verbose_name_plural': 'candidate sets'},
+            name="candidateset",
+            options={"verbose_name": "candidate set", "verbose_name_plural": "candidate sets"},
         ),
         migrations.AlterModelOptions(
-            name='category',
-            options={'ordering': ['path'], 'verbose_name': 'category', 'verbose_name_plural': 'categories'},
+            name="category",
+            options={"ordering": ["path"], "verbose_name": "category", "verbose_name_plural": "categories"},
         ),
         migrations.AlterModelOptions(
-            name='conflict',
-            options={'verbose_name': 'conflict', 'verbose_name_plural': 'conflicts'},
+            name="conflict",
+            options={"verbose_name": "conflict", "verbose_name_plural": "conflicts"},
         ),
         migrations.AlterModelOptions(
-            name='decision',
-            options={'ordering': ['id'], 'verbose_name': 'decision', 'verbose_name_plural': 'decisions'},
+            name="decision",
+            options={"ordering": ["id"], "verbose_name": "decision", "verbose_name_plural": "decisions"},
         ),
         migrations.AlterModelOptions(
-            name='group',
-            options={'verbose_name': 'group', 'verbose_name_plural': 'groups'},
+            name="group",
+            options={"verbose_name": "group", "verbose_name_plural": "groups"},
         ),
         migrations.AlterModelOptions(
-            name='groupchange',
-            options={'ordering': ['decision_id', 'id'], 'verbose_name': 'group change', 'verbose_name_plural': 'group changes'},
+            name="groupchange",
+            options={"ordering": ["decision_id", "id"], "verbose_name": "group change", "verbose_name_plural": "group changes"},
         ),
         migrations.AlterModelOptions(
-            name='importrun',
-            options={'ordering': ['-id'], 'verbose_name': 'import', 'verbose_name_plural': 'imports'},
+            name="importrun",
+            options={"ordering": ["-id"], "verbose_name": "import", "verbose_name_plural": "imports"},
         ),
         migrations.AlterModelOptions(
-            name='membership',
-            options={'verbose_name': 'membership', 'verbose_name_plural': 'memberships'},
+            name="membership",
+            options={"verbose_name": "membership", "verbose_name_plural": "memberships"},
         ),
         migrations.AlterModelOptions(
-            name='note',
-            options={'verbose_name': 'note', 'verbose_name_plural': 'notes'},
+            name="note",
+            options={"verbose_name": "note", "verbose_name_plural": "notes"},
         ),
         migrations.AlterModelOptions(
-            name='pair',
-            options={'verbose_name': 'pair', 'verbose_name_plural': 'pairs'},
+            name="pair",
+            options={"verbose_name": "pair", "verbose_name_plural": "pairs"},
         ),
         migrations.AlterModelOptions(
-            name='policyrollout',
-            options={'verbose_name': 'policy rollout', 'verbose_name_plural': 'policy rollouts'},
+            name="policyrollout",
+            options={"verbose_name": "policy rollout", "verbose_name_plural": "policy rollouts"},
         ),
         migrations.AlterModelOptions(
-            name='policyversion',
-            options={'ordering': ['category', '-number'], 'verbose_name': 'policy version', 'verbose_name_plural': 'policy versions'},
+            name="policyversion",
+            options={"ordering": ["category", "-number"], "verbose_name": "policy version", "verbose_name_plural": "policy versions"},
         ),
         migrations.AlterModelOptions(
-            name='rowerror',
-            options={'ordering': ['id'], 'verbose_name': 'row error', 'verbose_name_plural': 'row errors'},
+            name="rowerror",
+            options={"ordering": ["id"], "verbose_name": "row error", "verbose_name_plural": "row errors"},
         ),
         migrations.AlterModelOptions(
-            name='score',
-            options={'verbose_name': 'score', 'verbose_name_plural': 'scores'},
+            name="score",
+            options={"verbose_name": "score", "verbose_name_plural": "scores"},
         ),
         migrations.AlterModelOptions(
-            name='scoringmodel',
-            options={'verbose_name': 'scoring model', 'verbose_name_plural': 'scoring models'},
+            name="scoringmodel",
+            options={"verbose_name": "scoring model", "verbose_name_plural": "scoring models"},
         ),
         migrations.AlterModelOptions(
-            name='source',
-            options={'ordering': ['name'], 'verbose_name': 'source', 'verbose_name_plural': 'sources'},
+            name="source",
+            options={"ordering": ["name"], "verbose_name": "source", "verbose_name_plural": "sources"},
         ),
         migrations.AlterModelOptions(
-            name='worker',
-            options={'verbose_name': 'worker', 'verbose_name_plural': 'workers'},
+            name="worker",
+            options={"verbose_name": "worker", "verbose_name_plural": "workers"},
         ),
     ]

@@ -7,38 +7,73 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('alignment', '0003_names'),
+        ("alignment", "0003_names"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RerankRequest',
+            name="RerankRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('instruction', models.TextField()),
-                ('query', models.TextField()),
-                ('documents', models.JSONField()),
-                ('shared', models.BooleanField(default=False, help_text='Kept for whoever has its link')),
-                ('owner_id', models.UUIDField(help_text="The asker's actor id")),
-                ('status', models.CharField(choices=[('pending', 'Waiting'), ('claimed', 'Being scored'), ('answered', 'Answered'), ('failed', 'Failed'), ('given_up', 'Given up')], default='pending', max_length=8)),
-                ('holder', models.CharField(blank=True, max_length=100)),
-                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('answers', models.JSONField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('beside', models.ForeignKey(blank=True, help_text='The same texts under another instruction', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='alignment.rerankrequest')),
-                ('category', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='alignment.category')),
-                ('model', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alignment.scoringmodel')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("instruction", models.TextField()),
+                ("query", models.TextField()),
+                ("documents", models.JSONField()),
+                ("shared", models.BooleanField(default=False, help_text="Kept for whoever has its link")),
+                ("owner_id", models.UUIDField(help_text="The asker's actor id")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Waiting"),
+                            ("claimed", "Being scored"),
+                            ("answered", "Answered"),
+                            ("failed", "Failed"),
+                            ("given_up", "Given up"),
+                        ],
+                        default="pending",
+                        max_length=8,
+                    ),
+                ),
+                ("holder", models.CharField(blank=True, max_length=100)),
+                ("lease_expires_at", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("answers", models.JSONField(blank=True, null=True)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "beside",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="The same texts under another instruction",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="alignment.rerankrequest",
+                    ),
+                ),
+                (
+                    "category",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="alignment.category"
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="alignment.scoringmodel"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'rerank request',
-                'verbose_name_plural': 'rerank requests',
-                'indexes': [models.Index(models.F('id'), condition=models.Q(('status__in', ['pending', 'claimed'])), name='open_rerank_requests'), models.Index(fields=['shared', 'created_at'], name='rerank_requests_by_age')],
+                "verbose_name": "rerank request",
+                "verbose_name_plural": "rerank requests",
+                "indexes": [
+                    models.Index(models.F("id"), condition=models.Q(("status__in", ["pending", "claimed"])), name="open_rerank_requests"),
+                    models.Index(fields=["shared", "created_at"], name="rerank_requests_by_age"),
+                ],
             },
         ),
     ]

@@ -27,6 +27,7 @@ class RerankRequest(models.Model):
     instruction = models.TextField()
     query = models.TextField()
     documents = models.JSONField()
+    document_limit = models.PositiveIntegerField(null=True, blank=True, help_text="How many tokens of a document are read at most")
     category = models.ForeignKey(Category, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     shared = models.BooleanField(default=False, help_text="Kept for whoever has its link")
     owner_id = models.UUIDField(help_text="The asker's actor id")

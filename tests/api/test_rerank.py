@@ -68,6 +68,12 @@ def test_documents_as_jinas_clients_send_them(reading: Api, worker: Answering) -
     assert len(reading.post("rerank", BODY | {"documents": [{"text": "a"}, "b"]}).json()["results"]) == 2
 
 
+def test_a_limit_of_a_documents_tokens_reaches_the_worker(reading: Api, worker: Answering) -> None:  # noqa: F811
+    assert reading.post("rerank", BODY | {"max_tokens_per_doc": 12}).status_code == 200
+    assert RerankRequest.objects.get().document_limit == 12
+    assert "max_tokens_per_doc" in reading.post("rerank", BODY | {"max_tokens_per_doc": 0}).json()["error"]["fields"]
+
+
 def test_the_instruction_is_the_callers_else_the_categorys_else_the_roots(reading: Api, worker: Answering) -> None:  # noqa: F811
     make_policy(make_category("Kitchen"), instruction="Both for {category}?")
     for extra in ({"instruction": "Mine {as it is}?"}, {"category": "Kitchen"}, {}):

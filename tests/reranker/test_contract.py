@@ -83,6 +83,13 @@ def test_a_long_document_is_cut_by_tokens_says_so_and_keeps_the_suffix(checkpoin
     assert score.logit == pytest.approx(Published(checkpoint, 256).logit(INSTRUCTION, "kettle", document), abs=1e-4)
 
 
+def test_a_limit_of_a_documents_tokens_leaves_the_query_and_shorter_documents_as_they_are(reranker: Reranker) -> None:
+    query, documents = "kettle " * 40, ["a b", "kettle " * 40]
+    limited = reranker.score(INSTRUCTION, query, documents, document_limit=12)
+    assert [(score.tokens_read, score.tokens_cut > 0) for score in limited[1:]] == [(12, True)]
+    assert limited[0].logit == pytest.approx(reranker.score(INSTRUCTION, query, documents[:1])[0].logit, abs=1e-5)
+
+
 def test_a_converted_checkpoint_scores_as_the_causal_one(reranker: Reranker, converted: Path) -> None:
     other = Reranker.load(str(converted), device="cpu", dtype="float32")
     documents = ["kettle", "不锈钢电热水壶", ""]

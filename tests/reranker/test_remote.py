@@ -162,3 +162,10 @@ def test_a_server_that_is_down_parks_nothing_and_scores_when_it_is_back(
     scorer.drain()
     assert set(CandidateSet.objects.values_list("status", flat=True)) == {"scored"}
     assert Worker.objects.get().error == ""
+
+
+def test_only_coheres_shape_can_limit_a_document(server: Server) -> None:
+    RemoteReranker(server.url, api="cohere", model="m").score("Same?", "kettle", ["a"], document_limit=7)
+    assert server.seen[0][1]["max_tokens_per_doc"] == 7
+    with pytest.raises(ModelError, match="jina takes no limit"):
+        RemoteReranker(server.url, api="jina", model="m").score("Same?", "kettle", ["a"], document_limit=7)

@@ -38,13 +38,15 @@ class Score:
 
 
 class Engine(Protocol):
-    """The door. `score_sets` takes (instruction, query, documents) and gives one score a document, in the order given."""
+    """The door. `score_sets` takes (instruction, query, documents) and gives one score a document, in the order given.
+
+    `score` reads no more than `document_limit` tokens of a document, where it is given."""
 
     identity: ModelIdentity
     device: str
     is_demo: bool
 
-    def score(self, instruction: str, query: str, documents: Sequence[str]) -> list[Score]: ...
+    def score(self, instruction: str, query: str, documents: Sequence[str], *, document_limit: int | None = None) -> list[Score]: ...
 
     def score_sets(self, sets: Sequence[tuple[str, str, Sequence[str]]]) -> list[list[Score]]: ...
 

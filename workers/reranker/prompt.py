@@ -106,22 +106,24 @@ class Encoder:
             [list(ids) for ids in self.tokenizer(clean, add_special_tokens=False, split_special_tokens=True)["input_ids"]] if clean else []
         )
 
-    def encode_sets(self, sets: Sequence[tuple[str, str, Sequence[str]]]) -> list[EncodedSet]:
-        """Every set's (instruction, query, documents) in one call of the tokenizer, whose threads share it."""
+    def encode_sets(self, sets: Sequence[tuple[str, str, Sequence[str]]], document_limit: int | None = None) -> list[EncodedSet]:
+        """Every set's (instruction, query, documents) in one call of the tokenizer, whose threads share it.
+
+        A document is read up to `document_limit` tokens, where it is given."""
         texts = [
             text
             for instruction, query, documents in sets
             for text in (self.prompt.head_text(instruction, query), *(self.prompt.document_text(document) for document in documents))
         ]
         ids = iter(self.plain(texts))
-        return [self._set(next(ids), [next(ids) for _ in documents]) for _instruction, _query, documents in sets]
+        return [self._set(next(ids), [next(ids) for _ in documents], document_limit) for _instruction, _query, documents in sets]
 
     def encode(self, instruction: str, query: str, documents: Sequence[str]) -> EncodedSet:
         return self.encode_sets([(instruction, query, documents)])[0]
 
-    def _set(self, head: list[int], bodies: list[list[int]]) -> EncodedSet:
+    def _set(self, head: list[int], bodies: list[list[int]], document_limit: int | None) -> EncodedSet:
         head = head[: self.room]
-        left = self.room - len(head)
+        left = min(self.room - len(head), document_limit or self.room)
         kept = [body[:left] for body in bodies]
         return EncodedSet(
             shared=self.prefix + head + self.joint,

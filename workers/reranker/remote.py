@@ -39,12 +39,15 @@ class RemoteReranker:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client = httpx2.Client(base_url=url.rstrip("/"), headers=headers, timeout=timeout)
 
-    def score(self, instruction: str, query: str, documents: Sequence[str]) -> list[Score]:
-        """One score a document, in the order given."""
+    def score(self, instruction: str, query: str, documents: Sequence[str], *, document_limit: int | None = None) -> list[Score]:
+        """One score a document, in the order given. Only Cohere's shape can limit a document."""
+        if document_limit and self._api != "cohere":
+            raise ModelError(f"A rerank server that speaks {self._api} takes no limit of a document's tokens.")
         scores: list[Score] = []
         for start in range(0, len(documents), DOCUMENTS_A_REQUEST):
             part = documents[start : start + DOCUMENTS_A_REQUEST]
-            answer = self._post(self._request(instruction, query, part))
+            request = self._request(instruction, query, part)
+            answer = self._post(request | ({"max_tokens_per_doc": document_limit} if document_limit else {}))
             scores += [Score(logit_of(p), p, 0, 0) for p in self._probabilities(answer, len(part))]
         return scores
 

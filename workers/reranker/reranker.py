@@ -51,19 +51,19 @@ class Reranker:
         """Load a hub name or a folder. Raises ModelError with what to do."""
         return cls(model.load(str(name), device=device, dtype=dtype, max_length=max_length, separator=separator))
 
-    def score(self, instruction: str, query: str, documents: Sequence[str]) -> list[Score]:
-        """One score a document, in the order given."""
-        return self.score_sets([(instruction, query, documents)])[0]
+    def score(self, instruction: str, query: str, documents: Sequence[str], *, document_limit: int | None = None) -> list[Score]:
+        """One score a document, in the order given. A document is read up to `document_limit` tokens, where it is given."""
+        return [score for encoded in self._encoded([(instruction, query, documents)], document_limit) for score in self._scores(encoded)[0]]
 
     def score_sets(self, sets: Sequence[SetTexts]) -> list[list[Score]]:
         """Scores of several sets, each (instruction, query, documents), in the orders given."""
         return [scores for encoded in self._encoded(sets) for scores in self._scores(encoded)]
 
-    def _encoded(self, sets: Sequence[SetTexts]) -> Iterator[list[EncodedSet]]:
+    def _encoded(self, sets: Sequence[SetTexts], document_limit: int | None = None) -> Iterator[list[EncodedSet]]:
         """The sets as token ids, some at a time: while the model reads these, a thread tokenises the next."""
         waiting: Future[list[EncodedSet]] | None = None
         for part in _parts(sets):
-            following = self._tokenising.submit(self._encoder.encode_sets, part)
+            following = self._tokenising.submit(self._encoder.encode_sets, part, document_limit)
             if waiting is not None:
                 yield waiting.result()
             waiting = following
