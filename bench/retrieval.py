@@ -20,7 +20,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from workers.retrieval import Retriever, dense
+from workers.retrieval import Catalogue, Retriever
+from workers.retrieval.dense import StaticEmbeddings
 
 DEMO = Path(__file__).resolve().parent.parent / "workers" / "demo_model"
 ROWS = 256
@@ -62,7 +63,7 @@ def main() -> None:
     if args.queries:
         queries = sorted(random.Random(1).sample(queries, min(args.queries, len(queries))))
     started = time.perf_counter()
-    retriever = Retriever([row[args.text] for row in rows], embeddings=args.dense)
+    retriever = Retriever(Catalogue.of([row[args.text] for row in rows]), encoder=StaticEmbeddings.load(args.dense))
     report: dict[str, Any] = {
         "catalogue": args.catalogue.name,
         "rows": len(rows),
@@ -73,7 +74,7 @@ def main() -> None:
     }
     systems: dict[str, Callable[[], Found]] = {
         "bm25": lambda: best(queries, args.k, retriever.bm25.top),
-        "dense": lambda: best(queries, args.k, lambda chunk, k: dense.top(retriever.vectors, chunk, k)),
+        "dense": lambda: best(queries, args.k, retriever.nearest.top),
         "fusion": lambda: [[other for other, _score in found] for _row, found in retriever.candidates(queries, args.k)],
     }
     print(f"{len(rows)} rows indexed in {report['index_seconds']:.1f} s; {len(queries)} queries")

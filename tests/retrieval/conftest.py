@@ -9,6 +9,8 @@ import pytest
 from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
+from workers.retrieval.dense import StaticEmbeddings
+
 WORDS = ["<unk>", "kettle", "bouilloire", "lamp", "lampe", "red", "rouge"]
 WIDTH = 4
 # A word and its translation share a direction; what is not known adds nothing.
@@ -29,3 +31,8 @@ def embeddings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights[WORDS.index("red")] = weights[WORDS.index("rouge")] = -1
     save_file({"embedding": vectors, "weight": weights}, folder / "static_embeddings.safetensors")
     return folder
+
+
+@pytest.fixture(scope="session")
+def encoder(embeddings: Path) -> StaticEmbeddings:
+    return StaticEmbeddings.load(embeddings)

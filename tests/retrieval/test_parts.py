@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workers.retrieval import dense
+from workers.retrieval import nearest
 from workers.retrieval.dense import StaticEmbeddings
 from workers.retrieval.fusion import K, fuse
 from workers.retrieval.tokens import tokens
@@ -57,7 +57,7 @@ def test_user_text_makes_no_special_token(embeddings: Path) -> None:
 def test_the_nearest_are_exact_and_in_order() -> None:
     vectors = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    found, scores = dense.top(vectors, [3, 7], 10)
+    found, scores = nearest.exact(vectors, vectors[[3, 7]], 10)
     for i, row in enumerate([3, 7]):
         similar = vectors @ vectors[row]
         assert found[i].tolist() == np.argsort(-similar)[:10].tolist()

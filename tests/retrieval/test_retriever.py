@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.retrieval import Retriever, retriever
+from workers.retrieval import Catalogue, Retriever, retriever
 from workers.retrieval.bm25 import BM25
+from workers.retrieval.encoder import Encoder
 from workers.retrieval.restriction import Restriction
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,9 +26,9 @@ texts = st.lists(
 
 @settings(max_examples=40, deadline=None)
 @given(listings=texts, k=st.integers(1, 10))
-def test_any_texts_give_others_best_first(embeddings: Path, listings: list[str], k: int) -> None:
+def test_any_texts_give_others_best_first(encoder: Encoder, listings: list[str], k: int) -> None:
     rows = range(len(listings))
-    answers = list(Retriever(listings, embeddings=embeddings).candidates(rows, k))
+    answers = list(Retriever(Catalogue.of(listings), encoder=encoder).candidates(rows, k))
     assert [row for row, _found in answers] == list(rows)
     for row, found in answers:
         others = [other for other, _score in found]
@@ -38,45 +39,47 @@ def test_any_texts_give_others_best_first(embeddings: Path, listings: list[str],
         assert all(0 < score <= 1 for score in scores)
 
 
-def test_a_translation_without_a_shared_word_is_found(embeddings: Path) -> None:
+def test_a_translation_without_a_shared_word_is_found(encoder: Encoder) -> None:
     listings = ["red kettle", "lampe rouge", "bouilloire rouge", "lamp"]
-    ((_row, found),) = Retriever(listings, embeddings=embeddings).candidates([0], 3)
+    ((_row, found),) = Retriever(Catalogue.of(listings), encoder=encoder).candidates([0], 3)
     assert found[0][0] == 2
 
 
-def test_a_model_code_without_a_known_meaning_is_found(embeddings: Path) -> None:
+def test_a_model_code_without_a_known_meaning_is_found(encoder: Encoder) -> None:
     listings = ["WH-1000XM4", "lamp", "casque wh1000xm4", "kettle"]
-    ((_row, found),) = Retriever(listings, embeddings=embeddings).candidates([0], 3)
+    ((_row, found),) = Retriever(Catalogue.of(listings), encoder=encoder).candidates([0], 3)
     assert [other for other, _score in found] == [2]
 
 
-def test_first_in_both_rankings_scores_one(embeddings: Path) -> None:
-    ((_row, found),) = Retriever(["red kettle", "red kettle", "lamp"], embeddings=embeddings).candidates([0], 3)
+def test_first_in_both_rankings_scores_one(encoder: Encoder) -> None:
+    ((_row, found),) = Retriever(Catalogue.of(["red kettle", "red kettle", "lamp"]), encoder=encoder).candidates([0], 3)
     assert found[0] == (1, pytest.approx(1.0))
 
 
-def test_nothing_under_the_minimum_is_proposed(embeddings: Path) -> None:
+def test_nothing_under_the_minimum_is_proposed(encoder: Encoder) -> None:
     listings = ["red kettle", "red kettle", "red", "rouge"]
-    engine = Retriever(listings, embeddings=embeddings)
+    engine = Retriever(Catalogue.of(listings), encoder=encoder)
     ((_row, every),) = engine.candidates([0], 3)
     ((_same, some),) = engine.candidates([0], 3, minimum=0.9)
     assert some == [(other, score) for other, score in every if score >= 0.9]
     assert len(some) < len(every)
 
 
-def test_listings_without_words_are_no_candidates_of_each_other(embeddings: Path) -> None:
-    assert list(Retriever(["", " ", "!?", "kettle"], embeddings=embeddings).candidates([0, 1, 2, 3], 3)) == [(row, []) for row in range(4)]
+def test_listings_without_words_are_no_candidates_of_each_other(encoder: Encoder) -> None:
+    assert list(Retriever(Catalogue.of(["", " ", "!?", "kettle"]), encoder=encoder).candidates([0, 1, 2, 3], 3)) == [
+        (row, []) for row in range(4)
+    ]
 
 
-def test_chunks_give_what_one_pass_gives(embeddings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_give_what_one_pass_gives(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     listings = [f"{colour} {thing} {number}" for colour in ("red", "rouge", "x") for thing in ("kettle", "lamp") for number in range(4)]
-    engine = Retriever(listings, embeddings=embeddings)
+    engine = Retriever(Catalogue.of(listings), encoder=encoder)
     whole = list(engine.candidates(range(len(listings)), 5))
     monkeypatch.setattr(retriever, "SIMILARITIES_AT_ONCE", 5 * len(listings))
     assert list(engine.candidates(range(len(listings)), 5)) == whole
 
 
-def test_the_answer_streams(embeddings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_answer_streams(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retriever, "ROWS_AT_ONCE", 1)
     asked: list[int] = []
     original = BM25.top
@@ -86,13 +89,13 @@ def test_the_answer_streams(embeddings: Path, monkeypatch: pytest.MonkeyPatch) -
         return original(index, rows, k, mask)
 
     monkeypatch.setattr(BM25, "top", top)
-    answers = Retriever(["kettle"] * 5, embeddings=embeddings).candidates(range(5), 2)
+    answers = Retriever(Catalogue.of(["kettle"] * 5), encoder=encoder).candidates(range(5), 2)
     next(answers)
     assert asked == [0]
 
 
 def test_bm25_says_that_a_text_without_words_matches_nothing() -> None:
-    _found, scores = BM25(["kettle", "", "kettle"]).top([1, 0], 2)
+    _found, scores = BM25(Catalogue.of(["kettle", "", "kettle"])).top([1, 0], 2)
     assert not np.any(scores[0])
     assert np.all(scores[1] > 0)
 
@@ -107,9 +110,9 @@ same_or_not = st.sampled_from(["", "a", "b"])
 
 @settings(max_examples=40, deadline=None)
 @given(rows=st.lists(st.tuples(same_or_not, same_or_not, same_or_not), min_size=1, max_size=8))
-def test_a_restriction_lets_through_what_fits_and_nothing_else(embeddings: Path, rows: list[tuple[str, str, str]]) -> None:
+def test_a_restriction_lets_through_what_fits_and_nothing_else(encoder: Encoder, rows: list[tuple[str, str, str]]) -> None:
     restriction = Restriction(*([row[i] for row in rows] for i in range(3)))
-    found = Retriever(["red kettle"] * len(rows), embeddings=embeddings, restriction=restriction).candidates(range(len(rows)), 8)
+    found = Retriever(Catalogue.of(["red kettle"] * len(rows)), encoder=encoder, restriction=restriction).candidates(range(len(rows)), 8)
     for row, others in found:
         fitting = {
             other

@@ -5,20 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import bm25s
 import numpy as np
-from numpy.typing import NDArray
 
 from workers.evaluation.labelled import LabelledSet
 from workers.reranker.contract import Engine
+from workers.retrieval.encoder import Encoder
 from workers.retrieval.fusion import fuse
 from workers.retrieval.tokens import tokens
-
-
-class Encoder(Protocol):
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +17,9 @@ FILE_NAME = "static_embeddings.safetensors"
 class StaticEmbeddings:
     """Token vectors [vocabulary, width] scaled by their weights."""
 
-    def __init__(self, vectors: NDArray[np.float32], tokenizer: Tokenizer) -> None:
-        self.vectors, self.tokenizer = vectors, tokenizer
+    def __init__(self, vectors: NDArray[np.float32], tokenizer: Tokenizer, *, identity: str) -> None:
+        """`identity` differs where the same text may have another vector."""
+        self.vectors, self.tokenizer, self.identity = vectors, tokenizer, identity
 
     @classmethod
     def load(cls, folder: Path) -> StaticEmbeddings:
@@ -26,7 +28,8 @@ class StaticEmbeddings:
         vectors = stored["embedding"].astype(np.float32) * np.exp(stored["weight"].astype(np.float32))[:, None]
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.encode_special_tokens = True
-        return cls(vectors, tokenizer)
+        files = (folder / FILE_NAME, folder / "tokenizer.json")
+        return cls(vectors, tokenizer, identity=hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest())
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """L2-normalised float32 [len(texts), width]; a text without tokens is the zero vector."""
@@ -38,20 +41,3 @@ class StaticEmbeddings:
                     out[row] = self.vectors[encoding.ids].sum(axis=0)
         norms = np.linalg.norm(out, axis=1, keepdims=True)
         return np.divide(out, norms, out=out, where=norms > 0)
-
-
-def top(
-    vectors: NDArray[np.float32], rows: Sequence[int], k: int, mask: NDArray[np.bool_] | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k nearest rows by cosine for each of `rows`, exactly: indices and similarities, both [len(rows), k], best first.
-
-    Rows that `mask` [number of vectors] leaves out have no similarity at all (-1).
-    """
-    similar = vectors[list(rows)] @ vectors.T
-    if mask is not None:
-        similar[:, ~mask] = -1
-    k = min(k, vectors.shape[0])
-    best = np.argpartition(-similar, k - 1, axis=1)[:, :k]
-    scores = np.take_along_axis(similar, best, axis=1)
-    order = np.argsort(-scores, axis=1, kind="stable")
-    return np.take_along_axis(best, order, axis=1), np.take_along_axis(scores, order, axis=1)

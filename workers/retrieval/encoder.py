@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,15 @@ class EncoderError(Exception):
     """An encoder that cannot be used; the text says why and what to do."""
 
 
-def load(name: str, *, device: str = "auto", dtype: str = "auto") -> StaticEmbeddings | TransformerEncoder:
+class Encoder(Protocol):
+    """`encode` gives L2-normalised float32 [texts, width]. `identity` differs where the same text may have another vector."""
+
+    identity: str
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+def load(name: str, *, device: str = "auto", dtype: str = "auto") -> Encoder:
     """A folder or a hub name. Raises EncoderError."""
     if (Path(name) / FILE_NAME).is_file():
         return StaticEmbeddings.load(Path(name))
@@ -44,6 +52,7 @@ class TransformerEncoder:
             self.mean = _is_mean(name)
         except (OSError, ValueError) as error:
             raise EncoderError(f"The encoder {name!r} cannot be loaded: {str(error).splitlines()[0][:300]}") from error
+        self.identity = f"{name} {getattr(self.model.config, '_commit_hash', None) or ''} {number} {'mean' if self.mean else 'cls'}"
         self.limit = min(MOST_TOKENS, self.tokenizer.model_max_length)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
