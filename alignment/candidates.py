@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from alignment import scoring
-from alignment.models import SKU, ApiToken, Candidate, CandidateSet, Category
+from alignment.models import SKU, ApiToken, Candidate, CandidateRun, CandidateSet, Category
 
 MOST_CANDIDATES = 500
 SETS_AT_ONCE = 10
@@ -26,10 +26,11 @@ class IdempotencyConflict(CandidateError):
 
 @dataclass(frozen=True)
 class Proposal:
-    """What retrieval found for one query: SKU ids with scores from 0 to 1, best first."""
+    """What retrieval found for one query: SKU ids with scores from 0 to 1, best first. `content_hash` is the query's when it was read."""
 
     query_id: int
     found: Sequence[tuple[int, float]]
+    content_hash: str = ""
 
 
 def post_set(
@@ -82,7 +83,7 @@ def post_set(
     return made, True
 
 
-def store_proposals(proposals: Iterable[Proposal]) -> int:
+def store_proposals(proposals: Iterable[Proposal], *, run: CandidateRun | None = None) -> int:
     """Store retrieval's proposals, some at a time, so that no other writer waits long. Returns how many sets were stored or changed.
 
     A query has one retrieved set. Stored again, it gains new candidates and new ranks; a candidate that was scored stays, since its score
@@ -93,18 +94,20 @@ def store_proposals(proposals: Iterable[Proposal]) -> int:
     for proposal in proposals:
         chunk.append(proposal)
         if len(chunk) == SETS_AT_ONCE:
-            changed += _store(chunk)
+            changed += _store(chunk, run)
             chunk = []
-    return changed + (_store(chunk) if chunk else 0)
+    return changed + (_store(chunk, run) if chunk else 0)
 
 
-def _store(chunk: Sequence[Proposal]) -> int:
+def _store(chunk: Sequence[Proposal], run: CandidateRun | None) -> int:
     with transaction.atomic():
         origin = CandidateSet.Origin.RETRIEVAL
         wanted = {proposal.query_id: proposal for proposal in chunk}
         present = dict(CandidateSet.objects.filter(query__in=wanted, origin=origin).values_list("query_id", "id"))
         fresh = [
-            CandidateSet(query_id=query, origin=origin) for query, proposal in wanted.items() if query not in present and proposal.found
+            CandidateSet(query_id=query, origin=origin, built_by=run, built_from=proposal.content_hash)
+            for query, proposal in wanted.items()
+            if query not in present and proposal.found
         ]
         CandidateSet.objects.bulk_create(fresh, ignore_conflicts=True)
         sets = dict(CandidateSet.objects.filter(query__in=wanted, origin=origin).values_list("query_id", "id"))
@@ -127,6 +130,8 @@ def _store(chunk: Sequence[Proposal]) -> int:
                 if (candidate.rank, candidate.retrieval_score) != (rank, score):
                     candidate.rank, candidate.retrieval_score = rank, score
                     moved.append(candidate)
+        built = [CandidateSet(pk=present[query], built_by=run, built_from=wanted[query].content_hash) for query in present]
+        CandidateSet.objects.bulk_update(built, ["built_by", "built_from"])
         Candidate.objects.bulk_create(new, batch_size=1000)
         Candidate.objects.bulk_update(moved, ["rank", "retrieval_score"], batch_size=300)
         gone = [c.pk for c in stored.values() if c.pk not in kept and c.score_id is None]

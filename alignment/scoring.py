@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 Status = CandidateSet.Status
 SCORE, SWEEP, ROLL_OUT, IMPORT = "workers.score_waiting", "workers.sweep", "workers.roll_out", "workers.import_file"
 EVALUATE = "workers.evaluate"
+BUILD_CANDIDATES = "workers.build_candidates"
 QUEUES = {SCORE: "gpu"}
 MOST_ATTEMPTS = 3
 LOOK_AHEAD = 32

@@ -290,6 +290,7 @@ RERANKER_SEPARATOR = one_of("RERANKER_SEPARATOR", "single", ("single", "double")
 SCORING_TOKEN_BUDGET = whole_number("SCORING_TOKEN_BUDGET", 16384, 256, 4_194_304)
 SCORING_LEASE_SECONDS = whole_number("SCORING_LEASE_SECONDS", 30, 5, 3600)
 REVIEW_LEASE_SECONDS = whole_number("REVIEW_LEASE_SECONDS", 900, 5, 86400)
+RETRIEVAL_ENCODER = text("RETRIEVAL_ENCODER", str(BASE_DIR / "workers" / "demo_model"))
 CANDIDATES_PER_QUERY = whole_number("CANDIDATES_PER_QUERY", 20, 1, 500)
 UNSURE_LIMIT = whole_number("UNSURE_LIMIT", 2, 1, 20)
 # The smallest share of the detector's belief at which a detected language is stored.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from alignment import catalogue
-from alignment.models import Category, Source
+from alignment.candidates import MOST_CANDIDATES
+from alignment.models import CandidateRun, Category, Source
 from alignment.policies import LONGEST_INSTRUCTION
 
 
@@ -86,11 +90,39 @@ class EvaluationForm(forms.Form):
         return upload
 
 
+class CandidateRunForm(forms.ModelForm):
+    class Meta:
+        model = CandidateRun
+        fields = ("changed_only", "source", "k", "other_source", "other_language", "category_levels")
+        labels = {
+            "changed_only": _("Only what is new or changed"),
+            "source": _("Source"),
+            "k": _("Candidates each"),
+            "other_source": _("From other sources only"),
+            "other_language": _("In other languages only"),
+            "category_levels": _("Same category, so many levels deep"),
+        }
+        help_texts = {
+            "changed_only": _("And what that can affect. The rest keeps its candidates."),
+            "source": _("Propose for this source's listings only. Candidates come from all."),
+            "k": _("At most, from 1 to 500."),
+            "category_levels": _("0 compares across all categories."),
+        }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["k"].validators += [MinValueValidator(1), MaxValueValidator(MOST_CANDIDATES)]
+
+
 class UploadForm(forms.Form):
     file = forms.FileField(label=_("Catalogue file"), help_text=_("CSV, XLSX, JSONL, or Shopify's product export."))
     source = forms.CharField(label=_("Source"), max_length=200, help_text=_("The shop, marketplace or feed that these listings are from."))
     complete = forms.BooleanField(
         label=_("The file is complete"), required=False, help_text=_("Listings of this source that it lacks are marked delisted.")
+    )
+
+    then_candidates = forms.BooleanField(
+        label=_("Then propose candidates"), required=False, initial=True, help_text=_("For what is new or changed, as at the last time.")
     )
 
     def clean_source(self) -> Source:

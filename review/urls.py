@@ -2,7 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
-from review.views import account, cases, conflicts, evaluations, imports, playground, policies, scoring
+from review.views import account, candidates, cases, conflicts, evaluations, imports, playground, policies, scoring
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -33,6 +33,8 @@ urlpatterns: list[URLPattern] = [
     path("evaluations/<uuid:run>/", evaluations.detail, name="evaluation"),
     path("evaluations/<uuid:run>/cancel/", evaluations.cancel, name="evaluation-cancel"),
     path("evaluations/<uuid:run>/report.json", evaluations.report, name="evaluation-report"),
+    path("candidates/", candidates.page, name="candidates"),
+    path("candidates/<uuid:run>/cancel/", candidates.cancel, name="candidates-cancel"),
     path("scoring/", scoring.page, name="scoring"),
     path("scoring/progress/", scoring.progress, name="progress"),
     path("scoring/retry/", scoring.retry, name="retry"),

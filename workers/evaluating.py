@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from alignment import evaluations, rerank
+from alignment import rerank, runs
 from alignment.models import Actor, Category, EvaluationRun, RerankRequest, ScoringModel
 from alignment.policies import Policies, fill_in
 from workers.evaluation import labelled, report, systems
@@ -35,34 +35,34 @@ class NotScored(Exception):
 
 
 def evaluate(run_id: int) -> None:
-    run = evaluations.take(run_id)
+    run = runs.take(EvaluationRun, run_id)
     if run is None:
         return
     try:
-        sets = labelled.read(Path(run.stored_path))
-        found = _report(run, sets)
+        with runs.heartbeat(run):
+            found = _report(run, labelled.read(Path(run.stored_path)))
     except (labelled.LabelError, NotScored) as error:
-        evaluations.finish(run, error=str(error).replace(Path(run.stored_path).name, run.name))
+        runs.finish(run, error=str(error).replace(Path(run.stored_path).name, run.name))
     except Cancelled:
         return
     except Exception as error:
         logger.exception("The evaluation %s failed", run.uuid)
-        evaluations.finish(run, error=f"The evaluation met a fault of its own ({type(error).__name__}).")
+        runs.finish(run, error=f"The evaluation met a fault of its own ({type(error).__name__}).")
     else:
-        evaluations.finish(run, report=found)
+        runs.finish(run, report=found)
 
 
 def _report(run: EvaluationRun, sets: Sequence[LabelledSet]) -> dict[str, Any]:
     policy = Policies().of(None)
     lexical, semantic = systems.bm25(sets), systems.dense(sets, StaticEmbeddings.load(EMBEDDINGS))
-    runs = {
+    found_by = {
         "trigrams": systems.trigrams(sets),
         "bm25": lexical,
         "dense": semantic,
         "fusion": systems.fusion(lexical, semantic),
     }
-    runs[report.RERANKER], model = _reranked(run, sets)
-    found = report.build(sets, runs, accept_at=policy.accept_at, review_at=policy.review_at)
+    found_by[report.RERANKER], model = _reranked(run, sets)
+    found = report.build(sets, found_by, accept_at=policy.accept_at, review_at=policy.review_at)
     identity = {"name": model.name, "revision": model.revision, "dtype": model.dtype, "demo": model.is_demo}
     return {"file": run.name, "model": identity} | found
 
@@ -73,7 +73,7 @@ def _reranked(run: EvaluationRun, sets: Sequence[LabelledSet]) -> tuple[Run, Sco
     scores: list[list[float]] = []
     seconds: list[float] = []
     model: ScoringModel | None = None
-    if not evaluations.tell(run, sets=len(sets), sets_done=0):
+    if not runs.tell(run, sets=len(sets), sets_done=0):
         raise Cancelled
     for start in range(0, len(sets), ASKED_AT_ONCE):
         begun = time.perf_counter()
@@ -88,7 +88,7 @@ def _reranked(run: EvaluationRun, sets: Sequence[LabelledSet]) -> tuple[Run, Sco
             model = answered.model
             scores.append([answer.probability for answer in rerank.answers_of(answered)])
         seconds += [(time.perf_counter() - begun) / len(asked)] * len(asked)
-        if not evaluations.tell(run, sets=len(sets), sets_done=len(scores)):
+        if not runs.tell(run, sets=len(sets), sets_done=len(scores)):
             raise Cancelled
     assert model is not None
     return Run(scores, seconds), model
@@ -100,7 +100,7 @@ def _ask(run: EvaluationRun, instruction: str, one: LabelledSet, owner: UUID, se
             return rerank.ask(instruction=instruction, query=one.query, documents=one.texts, owner=owner)
         except rerank.QueueFull as full:
             time.sleep(full.seconds)
-            if not evaluations.tell(run, sets=sets, sets_done=done):
+            if not runs.tell(run, sets=sets, sets_done=done):
                 raise Cancelled from None
 
 
@@ -108,7 +108,7 @@ def _answered(run: EvaluationRun, request: RerankRequest, sets: int, done: int) 
     until = time.monotonic() + LONGEST_WAIT
     while True:
         request = rerank.wait(request, seconds=5)
-        if not evaluations.tell(run, sets=sets, sets_done=done):
+        if not runs.tell(run, sets=sets, sets_done=done):
             rerank.give_up(request)
             raise Cancelled
         if request.status == RerankRequest.Status.ANSWERED:

@@ -20,12 +20,12 @@ def score_waiting() -> None:
 @shared_task(name="workers.sweep")
 def sweep() -> None:
     """Free claims that died and go on with rollouts that a killed worker left."""
-    from alignment import evaluations, importing, rerank, rollout, scoring
+    from alignment import importing, rerank, rollout, runs, scoring
 
     scoring.sweep()
     rerank.clear()
     importing.resume_interrupted()
-    evaluations.resume_interrupted()
+    runs.resume_interrupted()
     if rollout.waiting():
         scoring.wake(scoring.ROLL_OUT)
 
@@ -51,3 +51,10 @@ def evaluate(run_id: int) -> None:
     from workers import evaluating
 
     evaluating.evaluate(run_id)
+
+
+@shared_task(name="workers.build_candidates")
+def build_candidates(run_id: int) -> None:
+    from workers import building
+
+    building.work(run_id)

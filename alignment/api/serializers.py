@@ -52,6 +52,7 @@ class ImportIn(serializers.Serializer[Any]):
     file = serializers.FileField()
     source = serializers.CharField(max_length=200)  # type: ignore[assignment]
     complete = serializers.BooleanField(required=False, default=False)
+    then_candidates = serializers.BooleanField(required=False, default=False)
     mapping = serializers.JSONField(required=False)
 
     def validate_file(self, value: UploadedFile) -> UploadedFile:

@@ -342,6 +342,7 @@ class Imports(APIView):
             file_name=values["file"].name,
             mapping=values.get("mapping") or {},
             complete=values["complete"],
+            then_candidates=values["then_candidates"],
             author=cast(User, request.user),
         )
         return Response(serializers.import_out(run), status=status.HTTP_202_ACCEPTED)

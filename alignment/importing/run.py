@@ -16,12 +16,12 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from alignment import catalogue, scoring
+from alignment import candidate_runs, catalogue, scoring
 from alignment.export import neutral
 from alignment.importing import readers, rows, store
 from alignment.importing.readers import BadLine, FileError, Row
 from alignment.importing.rows import ColumnError, Listing
-from alignment.models import SKU, ImportRun, RowError, Source, User
+from alignment.models import SKU, CandidateRun, ImportRun, RowError, Source, User
 
 ROWS_AT_ONCE = 100
 MOST_KEPT_ERRORS = 1000
@@ -36,9 +36,16 @@ class ImportFailed(Exception):
 
 
 def start(
-    *, source: Source, upload: BinaryIO, file_name: str, mapping: Mapping[str, str], complete: bool, author: User | None
+    *,
+    source: Source,
+    upload: BinaryIO,
+    file_name: str,
+    mapping: Mapping[str, str],
+    complete: bool,
+    then_candidates: bool = False,
+    author: User | None,
 ) -> ImportRun:
-    """Keep an upload and have a worker import it."""
+    """Keep an upload and have a worker import it, and another build candidates for what it brought, where that is wanted."""
     folder = Path(settings.MEDIA_ROOT)
     folder.mkdir(parents=True, exist_ok=True)
     name = Path(file_name).name[-255:]
@@ -47,7 +54,13 @@ def start(
         shutil.copyfileobj(upload, file)
     with transaction.atomic():
         run = ImportRun.objects.create(
-            source=source, file_name=name, stored_path=str(path), mapping=dict(mapping), complete=complete, author=author
+            source=source,
+            file_name=name,
+            stored_path=str(path),
+            mapping=dict(mapping),
+            complete=complete,
+            then_candidates=then_candidates,
+            author=author,
         )
         scoring.wake(scoring.IMPORT, run.pk)
     return run
@@ -63,6 +76,9 @@ def resume(run_id: int) -> None:
         run_import(run=run, path=Path(run.stored_path))
     except ImportFailed as error:
         logger.warning("Import %s failed: %s", run.uuid, error)
+        return
+    if run.then_candidates:
+        candidate_runs.start(CandidateRun(author=run.author, **candidate_runs.usual() | {"changed_only": True}))
 
 
 def resume_interrupted() -> None:

@@ -1,6 +1,6 @@
 """Every model, importable from here only."""
 
-from alignment.models.candidates import Candidate, CandidateSet, Score, ScoringModel, Worker
+from alignment.models.candidates import Candidate, CandidateRun, CandidateSet, Score, ScoringModel, Worker
 from alignment.models.catalogue import SKU, Category, ImportRun, RowError, Source
 from alignment.models.decisions import Actor, AuditEvent, Decision, Note, Pair
 from alignment.models.evaluations import EvaluationRun
@@ -8,6 +8,7 @@ from alignment.models.groups import Conflict, Group, GroupChange, Membership
 from alignment.models.people import ApiToken, User
 from alignment.models.policies import PolicyRollout, PolicyVersion
 from alignment.models.rerank import RerankRequest
+from alignment.models.runs import Run
 
 __all__ = [
     "SKU",
@@ -15,6 +16,7 @@ __all__ = [
     "ApiToken",
     "AuditEvent",
     "Candidate",
+    "CandidateRun",
     "CandidateSet",
     "Category",
     "Conflict",
@@ -30,6 +32,7 @@ __all__ = [
     "PolicyVersion",
     "RerankRequest",
     "RowError",
+    "Run",
     "Score",
     "ScoringModel",
     "Source",

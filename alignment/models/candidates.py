@@ -9,8 +9,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from alignment.models.catalogue import SKU, Category
+from alignment.models.catalogue import SKU, Category, Source
 from alignment.models.people import ApiToken
+from alignment.models.runs import Run
 
 
 class ScoringModel(models.Model):
@@ -65,6 +66,29 @@ class Score(models.Model):
         return f"{self.probability:.4f}"
 
 
+class CandidateRun(Run):
+    """One building of candidates by retrieval: for which SKUs, from which, and how far it is. Options are the command's."""
+
+    k = models.PositiveIntegerField()
+    minimum = models.FloatField(default=0.0)
+    other_source = models.BooleanField(default=False)
+    other_language = models.BooleanField(default=False)
+    category_levels = models.PositiveSmallIntegerField(default=0)
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    category = models.ForeignKey(Category, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    changed_only = models.BooleanField(default=False, help_text="Only SKUs that are new or changed, and those that they can affect")
+    skus = models.PositiveIntegerField(default=0)
+    skus_done = models.PositiveIntegerField(default=0)
+    sets_changed = models.PositiveIntegerField(default=0)
+
+    class Meta(Run.Meta):
+        verbose_name = _("candidate run")
+        verbose_name_plural = _("candidate runs")
+
+    def __str__(self) -> str:
+        return f"{self.k} candidates each"
+
+
 class CandidateSet(models.Model):
     """A query SKU and the candidates proposed for it. Also the unit of scoring work: see `alignment.scoring` for its lease."""
 
@@ -95,6 +119,8 @@ class CandidateSet(models.Model):
     request_hash = models.CharField(max_length=64, blank=True)
     token = models.ForeignKey(ApiToken, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     owner_id = models.UUIDField(null=True, blank=True, help_text="The caller's actor id: an idempotency key is theirs")
+    built_by = models.ForeignKey(CandidateRun, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+    built_from = models.CharField(max_length=64, blank=True, help_text="The query's content hash when its candidates were built")
     created_at = models.DateTimeField(db_default=Now())
     scored_at = models.DateTimeField(null=True, blank=True)
 

@@ -113,9 +113,9 @@ class ImportRun(models.Model):
     stored_path = models.CharField(max_length=500, blank=True)
     mapping = models.JSONField(default=dict, blank=True)
     complete = models.BooleanField(default=False)
+    then_candidates = models.BooleanField(default=False, help_text="Candidates are built for what it brought")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.WAITING)
     rows_read = models.PositiveIntegerField(default=0)
-    rows_total = models.PositiveIntegerField(null=True, blank=True)
     created_count = models.PositiveIntegerField(default=0)
     updated_count = models.PositiveIntegerField(default=0)
     unchanged_count = models.PositiveIntegerField(default=0)
@@ -134,6 +134,10 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_name} for {self.source}"
+
+    @property
+    def unfinished(self) -> bool:
+        return self.status in (self.Status.WAITING, self.Status.RUNNING)
 
 
 class RowError(models.Model):

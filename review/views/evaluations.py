@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from alignment import evaluations
+from alignment import evaluations, runs
 from alignment.models import EvaluationRun
 from review import charts
 from review.effects import ROUTES
@@ -48,7 +48,7 @@ def page(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, run: str) -> HttpResponse:
     """One run. htmx asks for its state alone, until it is over."""
     found = get_object_or_404(EvaluationRun.objects.select_related("author"), uuid=run)
-    context = {"run": found, "unfinished": found.status in ("waiting", "running")} | (_shown(found.report) if found.report else {})
+    context = {"run": found, "unfinished": found.unfinished} | (_shown(found.report) if found.report else {})
     template = "review/_evaluation.html" if getattr(request, "htmx", False) else "review/evaluation.html"
     return render(request, template, context)
 
@@ -57,7 +57,7 @@ def detail(request: HttpRequest, run: str) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, run: str) -> HttpResponse:
     found = get_object_or_404(EvaluationRun, uuid=run)
-    if evaluations.cancel(found):
+    if runs.cancel(found):
         messages.info(request, _("The evaluation is cancelled."))
     return redirect("evaluation", run=run)
 

@@ -27,12 +27,18 @@ def page(request: HttpRequest) -> HttpResponse:
             file_name=upload.name,
             mapping={},
             complete=form.cleaned_data["complete"],
+            then_candidates=form.cleaned_data["then_candidates"],
             author=person(request),
         )
         messages.success(request, _("%(file)s is kept and will be imported now.") % {"file": run.file_name})
         return redirect("imports")
     runs = Paginator(ImportRun.objects.select_related("source"), 50).get_page(request.GET.get("page"))
-    return render(request, "review/imports.html", {"form": form, "page": runs}, status=422 if form.errors else 200)
+    return render(
+        request,
+        "review/imports.html",
+        {"form": form, "page": runs, "unfinished": any(run.unfinished for run in runs)},
+        status=422 if form.errors else 200,
+    )
 
 
 @admin_required

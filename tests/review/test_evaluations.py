@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from alignment import evaluations, rerank, scoring
+from alignment import rerank, runs, scoring
 from alignment.models import EvaluationRun
 from tests.factories import make_admin, make_model, make_reviewer
 from workers import evaluating
@@ -89,10 +89,10 @@ def test_a_cancelled_run_stays_cancelled(client: Client) -> None:
 
 def test_a_run_is_one_workers_until_that_is_silent(client: Client) -> None:
     run = uploaded(client, sets(1))
-    assert evaluations.take(run.pk) is not None
-    assert evaluations.take(run.pk) is None
+    assert runs.take(EvaluationRun, run.pk) is not None
+    assert runs.take(EvaluationRun, run.pk) is None
     EvaluationRun.objects.update(seen_at=timezone.now() - timedelta(minutes=10))
-    assert evaluations.take(run.pk) is not None
+    assert runs.take(EvaluationRun, run.pk) is not None
 
 
 def test_reviewers_have_no_evaluations(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -77,9 +78,8 @@ class Nearest:
         queries = self.vectors[list(positions)]
         if self._lists is None:
             return exact(self.vectors, queries, k, mask)
-        import faiss
 
-        wanted = faiss.SearchParametersIVF(nprobe=LISTS_READ, sel=None if mask is None else _selector(self.ids[mask], int(self.ids[-1])))
+        wanted = _faiss().SearchParametersIVF(nprobe=LISTS_READ, sel=None if mask is None else _selector(self.ids[mask], int(self.ids[-1])))
         similar, found = self._lists.search(queries, min(k, len(self.ids)), params=wanted)
         places = np.searchsorted(self.ids, found.clip(min=self.ids[0]))
         return places, np.where(found < 0, np.float32(-1), similar)
@@ -90,7 +90,7 @@ class Nearest:
         places = np.searchsorted(old.ids, catalogue.ids).clip(max=max(0, len(old.ids) - 1))
         kept = (old.ids[places] == catalogue.ids) & (old.hashes[places] == hashes) if len(old.ids) else np.zeros(len(hashes), np.bool_)
         fresh = np.flatnonzero(~kept)
-        new = encoder.encode([catalogue.texts[i] for i in fresh])
+        new = encoder.encode([catalogue.texts[i] for i in fresh.tolist()])
         self.vectors = np.empty((len(hashes), new.shape[1]), dtype=np.float32)
         self.vectors[fresh] = new
         if kept.any():
@@ -127,18 +127,14 @@ class _Stored:
         arrays = [np.load(folder / f"{name}-{generation}.npy", mmap_mode="r") for name in ("ids", "hashes", "vectors")]
         lists = None
         if state["trained_on"]:
-            import faiss
-
-            lists = faiss.read_index(str(folder / f"lists-{generation}.faiss"))
+            lists = _faiss().read_index(str(folder / f"lists-{generation}.faiss"))
         return cls(arrays[0], arrays[1], arrays[2], lists, int(state["trained_on"]), generation)
 
     def save(self, folder: Path, identity: str) -> None:
         for name, array in (("ids", self.ids), ("hashes", self.hashes), ("vectors", self.vectors)):
             np.save(folder / f"{name}-{self.generation}.npy", array)
         if self.lists is not None:
-            import faiss
-
-            faiss.write_index(self.lists, str(folder / f"lists-{self.generation}.faiss"))
+            _faiss().write_index(self.lists, str(folder / f"lists-{self.generation}.faiss"))
         trained = self.trained_on if self.lists is not None else 0
         (folder / f"{STATE}.part").write_text(json.dumps({"encoder": identity, "generation": self.generation, "trained_on": trained}))
         (folder / f"{STATE}.part").replace(folder / STATE)
@@ -147,11 +143,15 @@ class _Stored:
                 path.unlink()
 
 
+def _faiss() -> Any:
+    """Loaded where it is needed; its own types deny what its documentation shows."""
+    return importlib.import_module("faiss")
+
+
 def _trained(vectors: Vectors, ids: Ids) -> Any:
-    import faiss
 
     lists = LISTS_PER_ROOT * math.isqrt(len(ids))
-    index = faiss.index_factory(vectors.shape[1], f"IVF{lists},Flat", faiss.METRIC_INNER_PRODUCT)
+    index = _faiss().index_factory(vectors.shape[1], f"IVF{lists},Flat", _faiss().METRIC_INNER_PRODUCT)
     index.cp.min_points_per_centroid, index.cp.max_points_per_centroid = 1, TRAINED_PER_LIST
     index.train(vectors)
     index.add_with_ids(vectors, ids)
@@ -159,11 +159,10 @@ def _trained(vectors: Vectors, ids: Ids) -> Any:
 
 
 def _selector(ids: Ids, largest: int) -> Any:
-    import faiss
 
     bits = np.zeros(largest + 1, dtype=np.bool_)
     bits[ids] = True
-    return faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
+    return _faiss().IDSelectorBitmap(np.packbits(bits, bitorder="little"))
 
 
 @contextmanager

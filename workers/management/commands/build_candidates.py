@@ -1,20 +1,17 @@
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from alignment import candidates, catalogue, rendering, scoring
-from alignment.models import SKU, Category, Source
+from alignment import candidates, runs
+from alignment.models import CandidateRun, Category, Source
 
-EMBEDDINGS = Path(settings.BASE_DIR) / "workers" / "demo_model"
+SAID_EVERY_SECONDS = 2.0
 
 
 class Command(BaseCommand):
-    help = "Propose candidates for every listed SKU: BM25 fused with the static embeddings that ship with the demo model."
+    help = "Propose candidates for every listed SKU: BM25 fused with the vectors of the encoder in RETRIEVAL_ENCODER."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--k", type=int, default=settings.CANDIDATES_PER_QUERY, help="candidates for each SKU at most (1 to 500)")
@@ -24,66 +21,44 @@ class Command(BaseCommand):
         parser.add_argument("--category-levels", type=int, default=0, help="so many levels of the category must be the same (0: any)")
         parser.add_argument("--source", help="propose for this source's SKUs only (candidates come from all)")
         parser.add_argument("--category", help="propose for SKUs in this category and below only")
+        parser.add_argument("--changed", action="store_true", help="propose only for what is new or changed, and what that can affect")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from workers.retrieval import Retriever
-        from workers.retrieval.restriction import Restriction
+        from workers import building
 
-        k, minimum = options["k"], options["minimum"]
-        if not 1 <= k <= candidates.MOST_CANDIDATES:
-            raise CommandError(f"--k is {k}; it must be from 1 to {candidates.MOST_CANDIDATES}.")
+        run = self._run(options)
+        started = said = time.monotonic()
+
+        def say(done: int, of: int) -> None:
+            nonlocal said
+            if done == of or time.monotonic() - said > SAID_EVERY_SECONDS:
+                said = time.monotonic()
+                self.stdout.write(f"{done} of {of} ({said - started:.0f} s)")
+
+        run.save()
+        try:
+            finished = building.work(run.pk, say=say)
+        except KeyboardInterrupt:
+            runs.cancel(run)
+            raise CommandError("Stopped; what was stored until then is kept.") from None
+        if finished is None or finished.status == CandidateRun.Status.CANCELLED:
+            raise CommandError("The run was cancelled; what it stored until then is kept.")
+        if finished.error:
+            raise CommandError(finished.error)
+        seconds = time.monotonic() - started
+        self.stdout.write(self.style.SUCCESS(f"{finished.sets_changed} candidate sets wait to be scored ({seconds:.0f} s)."))
+
+    def _run(self, options: dict[str, Any]) -> CandidateRun:
+        if not 1 <= options["k"] <= candidates.MOST_CANDIDATES:
+            raise CommandError(f"--k is {options['k']}; it must be from 1 to {candidates.MOST_CANDIDATES}.")
         if options["category_levels"] < 0:
             raise CommandError(f"--category-levels is {options['category_levels']}; it must be 0 or more.")
-        if not 0 <= minimum <= 1:
-            raise CommandError(f"--minimum is {minimum}; it must be from 0 to 1.")
-        started = time.monotonic()
-        skus = SKU.objects.filter(delisted_at__isnull=True).order_by("pk").select_related("category")
-        fields = ("title", "attributes", "description", "gtin", "source_id", "language", "category__path")
-        ids: list[int] = []
-        texts: list[str] = []
-        sources, languages, categories = [], [], []
-        twins: dict[str, list[int]] = defaultdict(list)
-        for sku in skus.only(*fields).iterator(chunk_size=2000):
-            ids.append(sku.pk)
-            texts.append(rendering.render(sku))
-            sources.append(str(sku.source_id) if options["other_source"] else "")
-            languages.append(sku.language if options["other_language"] else "")
-            path = sku.category.path.split(Category.SEPARATOR) if sku.category else []
-            categories.append(Category.SEPARATOR.join(path[: options["category_levels"]]))
-            if sku.gtin:
-                twins[sku.gtin].append(sku.pk)
-        same = {sku: [other for other in alike if other != sku] for alike in twins.values() for sku in alike if len(alike) > 1}
-        if len(ids) < 2:
-            raise CommandError("There are fewer than two listed SKUs: import a catalogue first.")
-        chosen = self._chosen(options)
-        rows = [row for row, sku in enumerate(ids) if chosen is None or sku in chosen]
-        retriever = Retriever(texts, embeddings=EMBEDDINGS, restriction=Restriction(sources, languages, categories))
-        self.stdout.write(f"Indexed {len(ids)} SKUs in {time.monotonic() - started:.1f} s.")
-
-        def proposals() -> Iterator[candidates.Proposal]:
-            for done, (row, found) in enumerate(retriever.candidates(rows, k, minimum=minimum), 1):
-                if done % 1000 == 0 or done == len(rows):
-                    self.stdout.write(f"{done} of {len(rows)} ({time.monotonic() - started:.0f} s)")
-                    scoring.wake()
-                # What has the same GTIN is a candidate whatever it says, and the first.
-                twin = same.get(ids[row], [])[:k]
-                others = [(ids[other], round(score, 6)) for other, score in found if ids[other] not in twin]
-                yield candidates.Proposal(ids[row], [*((sku, 1.0) for sku in twin), *others[: k - len(twin)]])
-
-        changed = candidates.store_proposals(proposals())
-        scoring.wake()
-        self.stdout.write(self.style.SUCCESS(f"{changed} candidate sets wait to be scored ({time.monotonic() - started:.0f} s)."))
-
-    def _chosen(self, options: dict[str, Any]) -> set[int] | None:
-        wanted = SKU.objects.all()
-        if options["source"]:
-            if not Source.objects.filter(name=options["source"]).exists():
-                raise CommandError(f"There is no source {options['source']!r}.")
-            wanted = wanted.filter(source__name=options["source"])
-        if options["category"]:
-            if not Category.objects.filter(path=options["category"]).exists():
-                raise CommandError(f"There is no category {options['category']!r}.")
-            wanted = wanted.filter(catalogue.under(options["category"]))
-        if not options["source"] and not options["category"]:
-            return None
-        return set(wanted.values_list("pk", flat=True))
+        if not 0 <= options["minimum"] <= 1:
+            raise CommandError(f"--minimum is {options['minimum']}; it must be from 0 to 1.")
+        source = category = None
+        if options["source"] and (source := Source.objects.filter(name=options["source"]).first()) is None:
+            raise CommandError(f"There is no source {options['source']!r}.")
+        if options["category"] and (category := Category.objects.filter(path=options["category"]).first()) is None:
+            raise CommandError(f"There is no category {options['category']!r}.")
+        names = ("k", "minimum", "other_source", "other_language", "category_levels")
+        return CandidateRun(**{name: options[name] for name in names}, changed_only=options["changed"], source=source, category=category)

@@ -1,0 +1,38 @@
+"""What every long job has: where it stands, who asked for it, and when its worker was last heard of."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from alignment.models.people import User
+
+
+class Run(models.Model):
+    """A job that a worker takes, tells the progress of, and finishes: see `alignment.runs`."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.WAITING)
+    error = models.TextField(blank=True)
+    author = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="When its worker last told how far it is")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+        ordering = ("-id",)
+
+    @property
+    def unfinished(self) -> bool:
+        return self.status in (self.Status.WAITING, self.Status.RUNNING)
