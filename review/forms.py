@@ -111,6 +111,9 @@ class CandidateRunForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        sources = self.fields["source"]
+        assert isinstance(sources, forms.ModelChoiceField)
+        sources.empty_label = _("All sources")
         self.fields["k"].validators += [MinValueValidator(1), MaxValueValidator(MOST_CANDIDATES)]
 
 
