@@ -109,7 +109,7 @@ class Cloud:
 
 def test_inverted_lists_follow_what_comes_and_goes_and_hold_to_a_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nearest, "EXACT_UP_TO", 500)
-    monkeypatch.setattr(nearest, "LISTS_READ", 10_000)
+    monkeypatch.setattr(nearest, "LISTS_EACH_READ", 1)
     cloud = Cloud()
     for numbers in (range(2000), range(500, 2600), range(700, 3000, 2)):
         state = {number * 3: str(number) for number in numbers}

@@ -25,7 +25,8 @@ EXACT_UP_TO = 200_000
 # faiss advises 4 to 16 lists for each root of the number, and 30 to 256 vectors to train each.
 LISTS_PER_ROOT = 4
 TRAINED_PER_LIST = 40
-LISTS_READ = 32
+# One list in so many is read: what `bench/million.py` shows to find nearly all of the exact nearest.
+LISTS_EACH_READ = 6
 STATE = "vectors.json"
 
 
@@ -79,7 +80,9 @@ class Nearest:
         if self._lists is None:
             return exact(self.vectors, queries, k, mask)
 
-        wanted = _faiss().SearchParametersIVF(nprobe=LISTS_READ, sel=None if mask is None else _selector(self.ids[mask], int(self.ids[-1])))
+        wanted = _faiss().SearchParametersIVF(
+            nprobe=max(1, self._lists.nlist // LISTS_EACH_READ), sel=None if mask is None else _selector(self.ids[mask], int(self.ids[-1]))
+        )
         similar, found = self._lists.search(queries, min(k, len(self.ids)), params=wanted)
         places = np.searchsorted(self.ids, found.clip(min=self.ids[0]))
         return places, np.where(found < 0, np.float32(-1), similar)
