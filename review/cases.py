@@ -64,6 +64,7 @@ class Candidate:
     listing: Listing
     forward: float | None
     reverse: float | None
+    same_gtin: bool
     current: bool = False
     earlier: list[EarlierVerdict] = field(default_factory=list)
 
@@ -73,7 +74,7 @@ def describe(case: leases.Case, *, current: int | None = None) -> dict[str, Any]
     query = case.pairs[0].query
     asked = _facts(query)
     earlier = _earlier([pair.pk for pair in case.pairs])
-    candidates = [_candidate(pair, asked, earlier[pair.pk]) for pair in case.pairs]
+    candidates = [_candidate(pair, query, asked, earlier[pair.pk]) for pair in case.pairs]
     chosen = next((candidate for candidate in candidates if candidate.pair.pk == current), candidates[0])
     chosen.current = True
     policy = case.pairs[0].policy
@@ -106,7 +107,7 @@ def web_address(url: str) -> str:
     return url.strip() if parts.scheme.lower() in {"http", "https"} and parts.netloc else ""
 
 
-def _candidate(pair: Pair, asked: dict[str, Fact], earlier: list[EarlierVerdict]) -> Candidate:
+def _candidate(pair: Pair, query: SKU, asked: dict[str, Fact], earlier: list[EarlierVerdict]) -> Candidate:
     sku = pair.right if pair.query_id == pair.left_id else pair.left
     facts = [Fact(fact.name, fact.value, _agrees(fact, asked.get(name))) for name, fact in _facts(sku).items()]
     return Candidate(
@@ -114,6 +115,7 @@ def _candidate(pair: Pair, asked: dict[str, Fact], earlier: list[EarlierVerdict]
         listing=Listing(sku, facts, web_address(sku.url), sku.description[:LONGEST_DESCRIPTION]),
         forward=pair.score.probability if pair.score else None,
         reverse=pair.reverse_score.probability if pair.reverse_score else None,
+        same_gtin=bool(sku.gtin) and sku.gtin == query.gtin,
         earlier=earlier,
     )
 

@@ -52,8 +52,15 @@ def test_it_is_one_press_from_signing_in_to_the_first_case(client):
     assert query.title in page.content.decode()
 
 
+def test_a_candidate_with_the_querys_gtin_says_so(client, reviewer):
+    query = factories.make_sku(gtin="04006381333931")
+    factories.make_set(query, [factories.make_sku(gtin="04006381333931"), factories.make_sku(gtin="00000000000017")])
+    factories.score_waiting_sets(0.8)
+    assert client.get(reverse("case")).content.decode().count("the same GTIN") == 1
+
+
 def test_it_sends_strangers_to_the_sign_in_page(client):
-    for name in ("case", "escalated", "scoring", "policies", "conflicts", "imports"):
+    for name in ("case", "escalated", "scoring", "policies", "conflicts", "imports", "candidates", "evaluations"):
         assert client.get(reverse(name)).status_code == 302
     assert client.post(reverse("decide")).status_code == 302
 
