@@ -59,6 +59,17 @@ def test_a_candidate_with_the_querys_gtin_says_so(client, reviewer):
     assert client.get(reverse("case")).content.decode().count("the same GTIN") == 1
 
 
+def test_quantities_are_compared_across_units_and_languages_and_escaped(client, reviewer):
+    query = factories.make_sku("Kettle 1.7 L 2200 W <b>2 m</b>")
+    factories.make_set(query, [factories.make_sku("电热水壶 1700毫升 1500瓦")])
+    factories.score_waiting_sets(0.8)
+    page = re.sub(r"<[^>]*>|\\s+", " ", client.get(reverse("case")).content.decode())
+    compared = " ".join(page.split())
+    assert "Power 2200 W ≠ 1500瓦" in compared
+    assert "Volume 1.7 L = 1700毫升" in compared
+    assert "Length 2 m only the query says" in compared
+
+
 def test_it_sends_strangers_to_the_sign_in_page(client):
     for name in ("case", "escalated", "scoring", "policies", "conflicts", "imports", "candidates", "evaluations"):
         assert client.get(reverse(name)).status_code == 302

@@ -1,0 +1,224 @@
+"""Quantities in listings' texts: numbers with units and pack sizes, in five languages, made comparable.
+
+The units' sizes are pint's; what a shop writes for them is ours.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import pint
+
+REGISTRY: pint.UnitRegistry[float] = pint.UnitRegistry(cache_folder=None)
+REGISTRY.define("piece = [pieces]")
+REGISTRY.define("decibel_of_sound = [level]")
+
+# For each kind: the unit that amounts are given in, and for each unit what shops write. Lower case matches any case; what has an upper-case
+# letter is matched as it stands, since 5g is a mass and 5G a network, 2 To a size and "2 to" nothing.
+UNITS: dict[str, tuple[str, dict[str, str]]] = {
+    "volume": (
+        "milliliter",
+        {
+            "liter": r"l|ltr|lt|liters?|litres?|litros?|升|公升",
+            "milliliter": r"ml|millilit(?:er|re)s?|mililitros?|毫升",
+            "centiliter": "cl",
+            "deciliter": "dl",
+            "fluid_ounce": r"fl\.?\s?oz|fluid ounces?|液体盎司",
+            "quart": r"qt|quarts?|夸脱",
+            "gallon": r"gal|gallons?|galones|加仑",
+        },
+    ),
+    "mass": (
+        "gram",
+        {
+            "kilogram": r"kg|kilos?|kilogramm?e?s?|kilogramos?|千克|公斤",
+            "gram": r"(?-i:g|gr)|gramm?e?s?|gramos?|克",
+            "milligram": r"mg|milligramm?e?s?|miligramos?|毫克",
+            "microgram": r"µg|mcg|微克",
+            "pound": r"lbs?|pounds?|libras?|livres?|磅",
+            "ounce": r"oz|ounces?|onzas?|盎司",
+            "gram * 500": "斤",
+        },
+    ),
+    "length": (
+        "millimeter",
+        {
+            "millimeter": r"mm|millim[eè]t(?:er|re)s?|milímetros?|毫米",
+            "centimeter": r"cm|centim[eè]t(?:er|re)s?|centímetros?|zentimeter|厘米|公分",
+            "meter": r"(?-i:m)|m[eè]t(?:er|re)s?|metros?|米",
+            "inch": r"\"|″|”|''|inch(?:es)?|zoll|pouces?|pulgadas?|in(?=\s*[),;/x×.]|\s*$)|英寸|吋|寸",
+            "foot": r"ft|feet|foot|pieds?|pies|英尺",
+        },
+    ),
+    "power": ("watt", {"watt": r"w|watts?|vatios?|瓦特?(?!时)", "kilowatt": r"kw|千瓦(?!时)"}),
+    "energy": ("watt_hour", {"watt_hour": r"wh|瓦时", "kilowatt_hour": r"kwh|千瓦时"}),
+    "voltage": ("volt", {"volt": r"v|volts?|voltios?|伏特?", "millivolt": "mv"}),
+    "current": ("milliampere", {"ampere": r"(?-i:A)|amps?|amperes?|安(?!时|全|装)", "milliampere": r"(?-i:mA)"}),
+    "charge": ("milliampere_hour", {"milliampere_hour": r"mah|毫安时?", "ampere_hour": r"ah|安时"}),
+    "frequency": ("hertz", {"hertz": r"hz|赫兹?", "kilohertz": "khz", "megahertz": "mhz", "gigahertz": "ghz"}),
+    "pressure": ("kilopascal", {"kilopascal": "kpa", "pascal": r"(?-i:Pa)|帕", "bar": r"bar(?:s|es)?|巴", "psi": "psi"}),
+    "duration": (
+        "second",
+        {
+            "hour": r"h|hrs?|hours?|heures?|horas?|std\.?|stunden?|小时",
+            "minute": r"min|mins|minutes?|minutos?|minuten?|分钟",
+            "second": r"secs?|seconds?|secondes?|segundos?|sekunden?|秒",
+            "millisecond": r"ms|毫秒",
+        },
+    ),
+    "temperature": ("kelvin", {"degC": r"°\s?c|º\s?c|℃|摄氏度", "degF": r"°\s?f|º\s?f|℉|华氏度"}),
+    "storage": ("gigabyte", {"gigabyte": r"gb|(?-i:Go)", "terabyte": r"tb|(?-i:To)", "megabyte": r"mb|(?-i:Mo)"}),
+    "light": ("lumen", {"lumen": r"lm|lumens?|lúmenes|流明"}),
+    "colour temperature": ("kelvin", {"kelvin": r"(?<=\d{4})\s?(?-i:K)|(?<=\d{4}) (?-i:K)|开尔文"}),
+    "noise": ("decibel_of_sound", {"decibel_of_sound": r"db(?:\(a\)|a)?|decibels?|分贝"}),
+}
+PIECES = (
+    r"packs?|packung(?:en)?|count|ct|pcs?|pieces?|pièces?|piezas?|stück|stk|unidades|uds?|unités|st\.|paquetes?|packets?|sachets?|beutel|bolsas?|bags?|"
+    r"teilig|tlg|softgels?|capsules?|gélules?|cápsulas?|kapseln?|tablets?|comprimés?|comprimidos?|tabletten|"
+    r"件套?|个装?|只装?|条装?|支装?|片装?|包装?|袋装?|瓶装?|盒装?|双装?|套装?|粒装?|节装?|枚装?|卷装?|块装?|对装?"
+)
+PACK_OF = (
+    r"(?:packs? of|set of|box of|case of|lot de|pack de|paquete de|juego de|set de|boîte de|caja de|pack|(?<![\d.,])(?<![\d.,]\s)[x×])"
+)
+CHINESE_DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
+DRINKS = re.compile(r"\b(?:ml|cl|bottles?|cups?|mugs?|tumblers?|flasks?|drinks?|juice|glass(?:es)?)\b|奶瓶|杯", re.I)
+# Where "." groups digits by three and "," comes before the decimals.
+COMMA_LANGUAGES = {"de", "fr", "es", "it", "pt", "nl", "pl", "cs", "sv", "da", "fi", "nb", "no", "ru", "uk", "tr"}
+LONGEST_TEXT = 20_000
+# 11 in are sold as 28 cm, 8 oz as 240 ml: what one of two shops rounded is the same. Other kinds are not converted by anybody.
+TOLERANCES = {"volume": 0.02, "mass": 0.02, "length": 0.02}
+EXACT = 0.001
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """An amount in its kind's unit (see `UNITS`; "count" in pieces), and the words it was read from."""
+
+    kind: str
+    amount: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two texts say of one kind: `query` and `candidate` are the words, "" where one says nothing.
+
+    `agrees`: True for the same amount, False for other amounts, None where only one side says something.
+    """
+
+    kind: str
+    query: str
+    candidate: str
+    agrees: bool | None
+
+
+NUMBER = r"\d+(?:[.,]\d+)*"
+UNIT = "|".join(
+    f"(?P<{kind.replace(' ', '_')}__{i}>{pattern})" for kind, (_base, units) in UNITS.items() for i, pattern in enumerate(units.values())
+)
+NAMES = {f"{kind.replace(' ', '_')}__{i}": (kind, unit) for kind, (_base, units) in UNITS.items() for i, unit in enumerate(units)}
+# Latin units end where a word ends; Chinese ones need no space.
+END = r"(?:(?<=[^\x00-\x7f])|(?<=[\"'])|(?![A-Za-zÀ-ÿ0-9]))(?!/(?:h|min|s)\b)"
+MEASURE = re.compile(
+    rf"(?<![A-Za-zÀ-ÿ0-9.,])(?P<sign>[-−])?(?<![A-Za-zÀ-ÿ0-9]-)(?P<numbers>(?:{NUMBER}(?:\s?/\s?\d+(?=\s?-?\s?(?:\"|in|″)))?)(?:\s?[x×*]\s?{NUMBER}){{0,3}})(?:\s|-)?(?:{UNIT}){END}"
+    rf"(?:\s?[x×*]\s?(?P<times>\d+)(?![\d.,]))?",
+    re.I,
+)
+CHINESE_COUNT = "(?P<chinese>[一二两三四五六七八九十])[件个只条支片包袋瓶盒双粒](?:套|装)"
+COUNT = re.compile(
+    r"(?<![A-Za-zÀ-ÿ0-9.,])(?<![A-Za-zÀ-ÿ0-9]-)"
+    rf"(?:(?P<before>\d+)(?:(?:\s|-|er-|er\s)?(?:{PIECES})|er[- ](?:set|pack)){END}"
+    rf"|{PACK_OF}\s?(?P<after>\d+)(?![\d.,]|\s?(?:{UNIT}){END})|{CHINESE_COUNT})",
+    re.I,
+)
+
+
+def quantities(text: str, language: str = "") -> list[Quantity]:
+    """What a text says in numbers with units, in the order of their places. `language` decides what 1.500 means.
+
+    2 x 5 kg is a count of 2 and a mass of 5 kg; 72 x 24 inch are two lengths. Ounces are a volume where the text speaks of drinks.
+    """
+    folded = unicodedata.normalize("NFKC", text[:LONGEST_TEXT].replace("º", "°"))
+    found = [*_measures(folded, language), *_counts(folded)]
+    return [quantity for _place, quantity in sorted(found, key=lambda one: one[0])]
+
+
+def compare(query: Sequence[Quantity], candidate: Sequence[Quantity]) -> list[Comparison]:
+    """Conflicts first, then what only one side says, then what both do. An amount that a text gives twice, or in two units, counts once."""
+    found = []
+    for kind in dict.fromkeys(quantity.kind for quantity in (*query, *candidate)):
+        asked, offered = _distinct(kind, query), _distinct(kind, candidate)
+        for one in list(asked):
+            if (other := next((it for it in offered if _same(kind, one.amount, it.amount)), None)) is not None:
+                asked.remove(one)
+                offered.remove(other)
+                found.append(Comparison(kind, one.text, other.text, True))
+        if asked and offered:
+            found.append(Comparison(kind, _words(asked), _words(offered), False))
+        elif asked or offered:
+            found.append(Comparison(kind, _words(asked), _words(offered), None))
+    return sorted(found, key=lambda one: (one.agrees is not False, one.agrees is not None))
+
+
+def _distinct(kind: str, found: Sequence[Quantity]) -> list[Quantity]:
+    kept: list[Quantity] = []
+    for quantity in found:
+        if quantity.kind == kind and not any(_same(kind, quantity.amount, other.amount) for other in kept):
+            kept.append(quantity)
+    return kept
+
+
+def _same(kind: str, one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=TOLERANCES.get(kind, EXACT), abs_tol=1e-9)
+
+
+def _words(found: Sequence[Quantity]) -> str:
+    return ", ".join(dict.fromkeys(quantity.text for quantity in found))
+
+
+def _measures(text: str, language: str) -> Iterator[tuple[int, Quantity]]:
+    drinks = bool(DRINKS.search(text))
+    for match in MEASURE.finditer(text):
+        kind, unit = next(NAMES[name] for name, value in match.groupdict().items() if value is not None and name in NAMES)
+        if unit == "ounce" and drinks:
+            kind, unit = "volume", "fluid_ounce"
+        numbers = [_number(part, language) for part in re.split(r"\s?[x×*]\s?", match["numbers"])]
+        words = match[0].strip()
+        if kind != "length" and len(numbers) == 2 and numbers[0] == int(numbers[0]):
+            yield match.start(), Quantity("count", numbers.pop(0), words)
+        if match["sign"] and kind == "temperature":
+            numbers[0] = -numbers[0]
+        for number in numbers:
+            yield match.start(), Quantity(kind, _amount(kind, unit, number), words)
+        if match["times"]:
+            yield match.end(), Quantity("count", float(match["times"]), words)
+
+
+def _counts(text: str) -> Iterator[tuple[int, Quantity]]:
+    for match in COUNT.finditer(text):
+        number = match["before"] or match["after"]
+        yield match.start(), Quantity("count", float(number) if number else float(CHINESE_DIGITS[match["chinese"]]), match[0].strip())
+
+
+def _number(text: str, language: str) -> float:
+    if "/" in text:
+        above, below = (float(part) for part in text.split("/"))
+        return above / below if below else above
+    decimal = "," if language in COMMA_LANGUAGES else "."
+    other = "." if decimal == "," else ","
+    if re.fullmatch(rf"[1-9]\d{{0,2}}(?:\{other}\d{{3}})+(?:\{decimal}\d+)?", text):
+        text = text.replace(other, "")
+    return float(text.replace(",", ".", 1).replace(",", "")) if text.count(".") + text.count(",") == 1 else float(re.sub(r"[.,]", "", text))
+
+
+@lru_cache(maxsize=4096)
+def _amount(kind: str, unit: str, number: float) -> float:
+    base = UNITS[kind][0]
+    if kind == "temperature":
+        return float(REGISTRY.Quantity(number, unit).to(base).magnitude)
+    return number * float(REGISTRY(unit).to(base).magnitude)
