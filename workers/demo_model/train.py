@@ -40,7 +40,7 @@ LEARNING_RATE = 8e-4
 TERMS_LEARNED = 0.8
 # What is kept is the weights' running average: on real listings it was right more often than the last step's.
 AVERAGED = 0.9995
-ACCEPTS_RIGHT, DISCARDS_RIGHT = 0.95, 0.92
+ACCEPTS_RIGHT, DISCARDS_RIGHT = 0.87, 0.95
 FORMAT = {
     "name": "demo-1",
     "prefix": "<q>",
