@@ -9,10 +9,9 @@ from itertools import groupby
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from alignment import groups, logbook, rendering
+from alignment import groups, logbook, open_pairs, rendering
 from alignment.models import Actor, AuditEvent, Decision, Note, Pair, User
 
 Verdict, By = Decision.Verdict, Decision.By
@@ -50,15 +49,6 @@ def standing(history: Iterable[Decision]) -> Decision | None:
     return found[-1] if found else None
 
 
-def needs_review(pair: Pair, decision: Decision | None) -> bool:
-    """Whether a person has something to decide, given what stands on the pair."""
-    if decision is None:
-        return pair.route == Pair.Route.REVIEW
-    if decision.by == By.PERSON:
-        return decision.verdict == Verdict.UNSURE or pair.text_changed
-    return False
-
-
 def everyone_unsure(history: Sequence[Decision]) -> bool:
     """Whether enough different people found the pair unsure, with nobody deciding it, for an admin to take it."""
     ended = {decision.withdraws_id for decision in history}
@@ -93,18 +83,12 @@ def _record(decisions: Sequence[Decision]) -> list[Change]:
         histories[decision.pair_id].append(decision)
         changes.append(Change(decision.pair, decision, standing(histories[decision.pair_id])))
     groups.apply([groups.Step(change.decision.pk, change.pair, change.standing) for change in changes])
-    now = timezone.now()
+    pairs = {change.pair.pk: change.pair for change in changes}
     for change in changes:
-        pair, pair.standing = change.pair, change.standing
-        was = pair.in_review
-        pair.in_review = needs_review(pair, change.standing)
-        pair.escalated = pair.in_review and change.standing is not None and everyone_unsure(histories[pair.pk])
-        pair.due_since = (pair.due_since if was and pair.due_since else now) if pair.in_review else None
-    Pair.objects.bulk_update(
-        list({change.pair.pk: change.pair for change in changes}.values()),
-        ["standing", "in_review", "escalated", "due_since", "text_changed"],
-        batch_size=200,
-    )
+        change.pair.standing = change.standing
+        change.pair.stage = Pair.Stage.ESCALATED if everyone_unsure(histories[change.pair.pk]) else Pair.Stage.FIRST
+    open_pairs.refresh(pairs.values())
+    Pair.objects.bulk_update(list(pairs.values()), ["standing", "text_changed", *open_pairs.FIELDS], batch_size=200)
     return changes
 
 

@@ -16,9 +16,10 @@ from django.utils import timezone
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from alignment import decisions, logbook, rendering
+from alignment import decisions, logbook, open_pairs, rendering
 from alignment.celery import app
 from alignment.models import (
+    SKU,
     Actor,
     AuditEvent,
     Candidate,
@@ -282,20 +283,20 @@ def route_sets(set_ids: Sequence[int]) -> None:
 
 
 def _route_pairs(directions: Mapping[tuple[int, int], Sequence[Candidate]]) -> None:
-    policies, now = Policies(), timezone.now()
+    policies = Policies()
     lefts = {left for left, _right in directions}
     stored = {
         (pair.left_id, pair.right_id): pair
         for pair in Pair.objects.select_related("standing").filter(left__in=lefts, right__in={right for _left, right in directions})
     }
     pairs = []
+    skus = SKU.objects.in_bulk({sku for edge in directions for sku in edge})
     for edge, candidates in directions.items():
-        pair = stored.get(edge) or Pair(left_id=edge[0], right_id=edge[1], query_id=candidates[0].query_id)
+        pair = stored.get(edge) or Pair(query_id=candidates[0].query_id)
+        pair.left, pair.right = skus[edge[0]], skus[edge[1]]
         _route_pair(pair, candidates, policies)
-        was, pair.in_review = pair.in_review, decisions.needs_review(pair, pair.standing)
-        pair.due_since = (pair.due_since if was and pair.due_since else now) if pair.in_review else None
-        pair.escalated = pair.escalated and pair.in_review
         pairs.append(pair)
+    open_pairs.refresh(pairs)
     _save_pairs(pairs)
     moved = Q(route=Pair.Route.ACCEPT, standing__isnull=True) | Q(standing__by=Decision.By.POLICY) & ~Q(route=Pair.Route.ACCEPT)
     followed = (
@@ -307,7 +308,7 @@ def _route_pairs(directions: Mapping[tuple[int, int], Sequence[Candidate]]) -> N
 
 
 def _save_pairs(pairs: Sequence[Pair]) -> None:
-    fields = ["route", "score", "reverse_score", "policy", "query", "category", "in_review", "escalated", "due_since"]
+    fields = ["route", "score", "reverse_score", "policy", "query", "category", *open_pairs.FIELDS]
     stored = [pair for pair in pairs if pair.pk is not None]
     Pair.objects.bulk_create([pair for pair in pairs if pair.pk is None], batch_size=200)
     Pair.objects.bulk_update(stored, fields, batch_size=200)
@@ -412,13 +413,11 @@ def sku_changed(sku_ids: Sequence[int]) -> None:
         .filter(Q(left__in=sku_ids) | Q(right__in=sku_ids))
         .order_by("pk")
     )
-    now = timezone.now()
     for pair in pairs:
         pair.route = Pair.Route.WAITING
         pair.text_changed = pair.standing is not None and pair.standing.by == Decision.By.PERSON
-        was, pair.in_review = pair.in_review, decisions.needs_review(pair, pair.standing)
-        pair.due_since = (pair.due_since if was and pair.due_since else now) if pair.in_review else None
-    Pair.objects.bulk_update(pairs, ["route", "text_changed", "in_review", "due_since"], batch_size=200)
+    open_pairs.refresh(pairs)
+    Pair.objects.bulk_update(pairs, ["route", "text_changed", *open_pairs.FIELDS], batch_size=200)
     decisions.follow_routes(pairs, reason="text changed")
     wake()
 

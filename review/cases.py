@@ -13,7 +13,7 @@ from django.db.models import Count, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from alignment.models import SKU, Actor, CandidateSet, Decision, Membership, Pair, PolicyVersion, User
+from alignment.models import SKU, Actor, Decision, Membership, Pair, PolicyVersion
 from alignment.policies import render_instruction
 from alignment.quantities import Comparison, Quantity, compare, quantities
 from alignment.rendering import fold
@@ -110,14 +110,6 @@ def describe(case: leases.Case, *, current: int | None = None) -> dict[str, Any]
         "around": _around(query),
         "demo": any(score.model.is_demo for pair in case.pairs for score in (pair.score, pair.reverse_score) if score),
     }
-
-
-def why_empty(user: User, *, escalated: bool) -> dict[str, Any]:
-    """What an empty queue says about where its next cases would come from."""
-    if escalated:
-        return {}
-    waiting = CandidateSet.objects.filter(status__in=[CandidateSet.Status.PENDING, CandidateSet.Status.CLAIMED]).exists()
-    return {"scoring_goes_on": waiting, "nothing_ever": not waiting and not CandidateSet.objects.exists()}
 
 
 def web_address(url: str) -> str:

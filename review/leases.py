@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from alignment.models import Actor, Decision, Pair, User
+from alignment.models import Pair, User
+from review import queues
 from review.models import HeldSKU, Lease
 
 MOST_PAIRS = 50
@@ -44,30 +45,6 @@ class Case:
     pairs: list[Pair]
 
 
-@dataclass(frozen=True)
-class Left:
-    """What one person could still be given."""
-
-    cases: int
-    pairs: int
-
-
-def open_pairs(user: User, *, escalated: bool) -> QuerySet[Pair]:
-    """The open pairs that this person may be shown: escalated ones or the others, without those they found unsure themselves."""
-    pairs = Pair.objects.filter(in_review=True, escalated=escalated)
-    if escalated:
-        return pairs if user.is_admin else pairs.none()
-    actor = Actor.objects.filter(user=user).values("uuid")
-    mine = Decision.objects.filter(pair=OuterRef("pk"), actor__in=actor, verdict=Decision.Verdict.UNSURE, withdrawn_by__isnull=True)
-    # Written as NOT (a AND b) on nullable columns it would lose the pairs on which nothing stands.
-    return pairs.filter(Q(standing__isnull=True) | ~Q(standing__verdict=Decision.Verdict.UNSURE) | ~Exists(mine))
-
-
-def left(user: User, *, escalated: bool = False) -> Left:
-    counted = open_pairs(user, escalated=escalated).order_by().aggregate(pairs=Count("pk"), cases=Count("query", distinct=True))
-    return Left(cases=counted["cases"], pairs=counted["pairs"])
-
-
 def take_case(user: User, *, escalated: bool = False, query_id: int | None = None) -> Case | None:
     """The case this person holds, renewed, or else the oldest one that touches nothing held. None when there is none.
 
@@ -75,19 +52,19 @@ def take_case(user: User, *, escalated: bool = False, query_id: int | None = Non
     """
     # A case that is held for a while yet is shown again without a write, which would wait for every other one on SQLite.
     soon = timezone.now() + timedelta(seconds=settings.REVIEW_LEASE_SECONDS / 2)
-    lease = Lease.objects.filter(reviewer=user, expires_at__gt=soon).first()
+    lease = Lease.objects.filter(reviewer=user, ahead=False, expires_at__gt=soon).first()
     if lease and query_id in (None, lease.query_id) and (pairs := _pairs_of(lease, user, escalated=escalated)):
         return Case(lease, pairs)
     with transaction.atomic():
         sweep()
         for _attempt in range(ATTEMPTS):
-            lease = Lease.objects.filter(reviewer=user).first()
+            lease = Lease.objects.filter(reviewer=user, ahead=False).first()
             if lease and query_id in (None, lease.query_id) and (pairs := _pairs_of(lease, user, escalated=escalated)):
                 _renew(lease)
                 return Case(lease, pairs)
             if lease:
                 lease.delete()
-            wanted = _next_query(user, escalated=escalated) if query_id is None else query_id
+            wanted = queues.next_query(user, escalated=escalated) if query_id is None else query_id
             if wanted is None:
                 return None
             if case := _claim(user, wanted, escalated=escalated):
@@ -100,7 +77,7 @@ def pair_in_hand(user: User, pair_id: int, *, escalated: bool = False) -> Case:
 
     Inside a transaction: the lease cannot be swept between this check and the verdict.
     """
-    lease = Lease.objects.select_for_update().filter(reviewer=user, expires_at__gt=timezone.now()).first()
+    lease = Lease.objects.select_for_update().filter(reviewer=user, ahead=False, expires_at__gt=timezone.now()).first()
     pairs = _pairs_of(lease, user, escalated=escalated) if lease else []
     if lease is None or all(pair.pk != pair_id for pair in pairs):
         raise NotHeld
@@ -130,18 +107,9 @@ def _renew(lease: Lease) -> None:
     Lease.objects.filter(pk=lease.pk).update(expires_at=lease.expires_at)
 
 
-def _next_query(user: User, *, escalated: bool) -> int | None:
-    """The query SKU of the oldest case in which no SKU is held."""
-    held = HeldSKU.objects.values("sku")
-    touched = Pair.objects.filter(in_review=True)
-    free = open_pairs(user, escalated=escalated).exclude(query__in=touched.filter(left__in=held).values("query"))
-    free = free.exclude(query__in=touched.filter(right__in=held).values("query"))
-    return free.order_by("due_since", "pk").values_list("query", flat=True).first()
-
-
 def _claim(user: User, query_id: int, *, escalated: bool) -> Case | None:
     """Hold a case's SKUs. None when someone else holds one of them, or nothing in it is open."""
-    pairs = _in_order(open_pairs(user, escalated=escalated).filter(query=query_id).order_by("due_since", "pk"))
+    pairs = _in_order(queues.open_pairs(user, escalated=escalated).filter(query=query_id).order_by("-priority", "order_key", "pk"))
     if not pairs:
         return None
     skus = sorted({sku for pair in pairs for sku in (pair.left_id, pair.right_id)})
@@ -157,7 +125,7 @@ def _claim(user: User, query_id: int, *, escalated: bool) -> Case | None:
 
 def _pairs_of(lease: Lease, user: User, *, escalated: bool) -> list[Pair]:
     held = HeldSKU.objects.filter(lease=lease).values("sku")
-    return _in_order(open_pairs(user, escalated=escalated).filter(query=lease.query_id, left__in=held, right__in=held))
+    return _in_order(queues.open_pairs(user, escalated=escalated).filter(query=lease.query_id, left__in=held, right__in=held))
 
 
 def _in_order(pairs: QuerySet[Pair]) -> list[Pair]:

@@ -7,18 +7,26 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
-from alignment.models import SKU
+from alignment.models import SKU, Category, Decision, Pair
 
 
 class Lease(models.Model):
-    """One case, one person. A person holds one lease at a time; it expires unless their work renews it."""
+    """One case, one person. It expires unless their work renews it. `ahead`: the next case, fetched while the person is at this one."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    reviewer = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="lease")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="leases")
+    ahead = models.BooleanField(default=False)
+    check_pair = models.ForeignKey(
+        "KnownPair", on_delete=models.CASCADE, null=True, blank=True, related_name="+", help_text="The case is a hidden check of it"
+    )
     query = models.OneToOneField(SKU, on_delete=models.PROTECT, related_name="+")
     expires_at = models.DateTimeField(db_index=True)
     created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["reviewer", "ahead"], name="a_person_holds_one_case_and_one_ahead")]
 
     def __str__(self) -> str:
         return f"{self.reviewer} holds {self.query}"
@@ -32,3 +40,63 @@ class HeldSKU(models.Model):
 
     def __str__(self) -> str:
         return str(self.sku)
+
+
+class KnownPair(models.Model):
+    """A pair whose answer is known, to be mixed in unmarked among a reviewer's cases."""
+
+    pair = models.OneToOneField(Pair, on_delete=models.PROTECT, related_name="known")
+    verdict = models.CharField(max_length=8, choices=[("accept", _("Same")), ("reject", _("Different"))])
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    retired_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("known pair")
+        verbose_name_plural = _("known pairs")
+
+    def __str__(self) -> str:
+        return f"{self.pair}: {self.verdict}"
+
+
+class CheckAnswer(models.Model):
+    """What one person said of a known pair, once. No decision: it never enters the log and moves no group."""
+
+    known = models.ForeignKey(KnownPair, on_delete=models.CASCADE, related_name="answers")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="check_answers")
+    verdict = models.CharField(max_length=8, choices=Decision.Verdict.choices)
+    seconds = models.FloatField(null=True, blank=True)
+    request_id = models.UUIDField(null=True, blank=True, unique=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("check answer")
+        verbose_name_plural = _("check answers")
+        constraints = [models.UniqueConstraint(fields=["known", "reviewer"], name="a_known_pair_is_asked_of_a_person_once")]
+        indexes = [models.Index(fields=["reviewer", "created_at"], name="check_answers_by_reviewer")]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer} on {self.known}"
+
+
+class QueueCount(models.Model):
+    """How much is open in one category and pair of languages, as last counted: pages read this instead of a million pairs."""
+
+    category = models.ForeignKey(Category, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    languages = models.CharField(max_length=40, blank=True)
+    stage = models.CharField(max_length=12, choices=Pair.Stage.choices)
+    pairs = models.PositiveIntegerField()
+    cases = models.PositiveIntegerField()
+    overdue = models.PositiveIntegerField(default=0)
+    oldest_at = models.DateTimeField(null=True, blank=True)
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("queue count")
+        verbose_name_plural = _("queue counts")
+        constraints = [
+            models.UniqueConstraint(fields=["category", "languages", "stage"], name="a_queue_is_counted_once", nulls_distinct=False)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pairs} pairs in {self.category}"

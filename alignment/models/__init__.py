@@ -1,11 +1,11 @@
 """Every model, importable from here only."""
 
 from alignment.models.candidates import Candidate, CandidateRun, CandidateSet, Score, ScoringModel, Worker
-from alignment.models.catalogue import SKU, Category, ImportRun, RowError, Source
+from alignment.models.catalogue import SKU, Category, ImportRun, RowError, Source, TextVersion
 from alignment.models.decisions import Actor, AuditEvent, Decision, Note, Pair
 from alignment.models.evaluations import EvaluationRun
 from alignment.models.groups import Conflict, Group, GroupChange, Membership
-from alignment.models.people import ApiToken, User
+from alignment.models.people import ApiToken, Invitation, User
 from alignment.models.policies import PolicyRollout, PolicyVersion
 from alignment.models.rerank import RerankRequest
 from alignment.models.runs import Run
@@ -25,6 +25,7 @@ __all__ = [
     "Group",
     "GroupChange",
     "ImportRun",
+    "Invitation",
     "Membership",
     "Note",
     "Pair",
@@ -36,6 +37,7 @@ __all__ = [
     "Score",
     "ScoringModel",
     "Source",
+    "TextVersion",
     "User",
     "Worker",
 ]

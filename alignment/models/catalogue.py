@@ -41,6 +41,7 @@ class Source(models.Model):
 
     name = models.CharField(max_length=200, unique=True)
     language = models.CharField(max_length=16, blank=True, help_text="Language of its listings where a file does not say")
+    mapping = models.JSONField(default=dict, blank=True, help_text="Field to column, as an admin last confirmed it for this source's files")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -93,6 +94,25 @@ class SKU(models.Model):
             models.CheckConstraint(condition=~Q(external_id=""), name="a_sku_has_an_external_id"),
             models.CheckConstraint(condition=~Q(title=""), name="a_sku_has_a_title"),
         ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class TextVersion(models.Model):
+    """What a SKU said before its rendered text changed. Its present text is the SKU's own."""
+
+    sku = models.ForeignKey(SKU, on_delete=models.CASCADE, related_name="text_versions")
+    text_hash = models.CharField(max_length=64)
+    title = models.CharField(max_length=2000)
+    description = models.TextField(blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    replaced_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("text version")
+        verbose_name_plural = _("text versions")
+        ordering = ("-id",)
 
     def __str__(self) -> str:
         return self.title

@@ -40,7 +40,8 @@ class Pair(models.Model):
 
     `route` and `policy` say what the latest scores lead to. `standing` is the decision in force, if any. `query` is the SKU under
     whose case the pair is shown. `in_review` is true while a person has something to decide: a borderline route without a person's
-    verdict, a person's verdict whose text changed, or an unsure. All of it is derived; the log is the truth.
+    verdict, a person's verdict whose text changed, an unsure, or a verdict that wants a second opinion; and never while the groups imply
+    the answer (`implied`). All of it is derived; the log is the truth.
     """
 
     class Route(models.TextChoices):
@@ -48,6 +49,17 @@ class Pair(models.Model):
         ACCEPT = "accept", "Accept"
         REVIEW = "review", "Review"
         DISCARD = "discard", "Discard"
+
+    class Stage(models.TextChoices):
+        FIRST = "first", _("First opinion")
+        SECOND = "second", _("Second opinion")
+        ADJUDICATION = "adjudication", _("Adjudication")
+        ESCALATED = "escalated", _("Escalated")
+
+    class Implied(models.TextChoices):
+        NOT = "", _("Not implied")
+        SAME = "same", _("Same, by its group")
+        DIFFERENT = "different", _("Different, by a reject between its groups")
 
     left = models.ForeignKey(SKU, on_delete=models.PROTECT, related_name="+", db_index=False)
     right = models.ForeignKey(SKU, on_delete=models.PROTECT, related_name="+")
@@ -60,8 +72,14 @@ class Pair(models.Model):
     standing = models.OneToOneField("Decision", on_delete=models.PROTECT, null=True, blank=True, related_name="stands_for")
     in_review = models.BooleanField(default=False)
     text_changed = models.BooleanField(default=False)
-    escalated = models.BooleanField(default=False, help_text="Everyone found it unsure: an admin decides")
+    stage = models.CharField(max_length=12, choices=Stage.choices, default=Stage.FIRST, db_default=Stage.FIRST)
+    implied = models.CharField(max_length=9, choices=Implied.choices, default=Implied.NOT, db_default="", blank=True)
+    guard = models.CharField(max_length=200, blank=True, db_default="", help_text="Kinds of facts in conflict that kept it from accept")
+    languages = models.CharField(max_length=40, blank=True, db_default="", help_text="Both SKUs' languages, sorted, as en|zh")
+    priority = models.SmallIntegerField(default=0, db_default=0)
+    order_key = models.FloatField(default=0.0, db_default=0.0, help_text="Its place among pairs of one priority, by its policy's order")
     due_since = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("pair")
@@ -74,6 +92,18 @@ class Pair(models.Model):
         indexes = [
             models.Index(fields=["query", "id"], condition=Q(in_review=True), name="open_pairs_by_query"),
             models.Index(fields=["due_since", "id"], condition=Q(in_review=True), name="open_pairs_by_age"),
+            models.Index(
+                F("stage"), F("priority").desc(), F("order_key"), F("id"), condition=Q(in_review=True), name="open_pairs_in_order"
+            ),
+            models.Index(
+                F("stage"),
+                F("languages"),
+                F("priority").desc(),
+                F("order_key"),
+                F("id"),
+                condition=Q(in_review=True),
+                name="open_pairs_by_languages",
+            ),
             models.Index(fields=["category", "route"], name="pairs_by_category_and_route"),
         ]
 
@@ -97,6 +127,14 @@ class Decision(models.Model):
         PERSON = "person", "a person"
         POLICY = "policy", "a policy"
 
+    class RejectReason(models.TextChoices):
+        SIZE = "size", _("Other size")
+        MODEL = "model", _("Other model")
+        ACCESSORY = "accessory", _("Accessory")
+        BUNDLE = "bundle", _("Bundle")
+        VARIANT = "variant", _("Variant")
+        CATEGORY = "category", _("Wrong category")
+
     id = models.BigAutoField(primary_key=True)
     pair = models.ForeignKey(Pair, on_delete=models.PROTECT, related_name="decisions")
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
@@ -110,7 +148,9 @@ class Decision(models.Model):
     left_hash = models.CharField(max_length=64)
     right_hash = models.CharField(max_length=64)
     seconds = models.FloatField(null=True, blank=True, help_text="How long its maker looked")
-    reason = models.CharField(max_length=40, blank=True, help_text="Why a policy withdrew, or how a person came to it")
+    reason = models.CharField(max_length=40, blank=True, help_text="Why a policy withdrew, or in which stage or way a person decided")
+    reject_reason = models.CharField(max_length=16, choices=RejectReason.choices, blank=True, db_default="")
+    act = models.UUIDField(null=True, blank=True, help_text="The bulk act that it is part of")
     note_hash = models.CharField(max_length=64, blank=True)
     request_id = models.UUIDField(
         null=True, blank=True, unique=True, help_text="The browser's id of the press: a repeated submit is one decision"
@@ -133,7 +173,11 @@ class Decision(models.Model):
             ),
             models.UniqueConstraint(fields=["withdraws"], name="a_decision_is_withdrawn_once"),
         ]
-        indexes = [models.Index(fields=["actor", "-id"], name="decisions_by_actor")]
+        indexes = [
+            models.Index(fields=["actor", "-id"], name="decisions_by_actor"),
+            models.Index(fields=["created_at"], name="decisions_by_time"),
+            models.Index(fields=["act", "id"], condition=Q(act__isnull=False), name="decisions_by_act"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.verdict} at {self.pk}"

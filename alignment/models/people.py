@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
+
+from alignment.models.catalogue import Category
 
 
 class User(AbstractUser):
@@ -16,6 +21,9 @@ class User(AbstractUser):
         ADMIN = "admin", "Admin"
 
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.REVIEWER)
+    languages = models.JSONField(default=list, blank=True, help_text="Languages they review in; empty for all")
+    categories = models.ManyToManyField(Category, blank=True, related_name="+", help_text="Subtrees they review in; none for all")
+    preferences = models.JSONField(default=dict, blank=True, help_text="Their keys and how they last saw each list")
 
     class Meta:
         verbose_name = _("user")
@@ -24,6 +32,31 @@ class User(AbstractUser):
     @property
     def is_admin(self) -> bool:
         return self.is_superuser or self.role == self.Role.ADMIN
+
+
+class Invitation(models.Model):
+    """A link by which one person makes their account. Only the hash of its secret is kept; it is used once or expires."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    secret_hash = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=150, help_text="Whom it is for, as the inviting admin calls them")
+    role = models.CharField(max_length=16, choices=User.Role.choices, default=User.Role.REVIEWER)
+    languages = models.JSONField(default=list, blank=True)
+    categories = models.ManyToManyField(Category, blank=True, related_name="+")
+    author = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    accepted_by = models.OneToOneField(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="invitation")
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ApiToken(AbstractAuthToken):

@@ -11,13 +11,43 @@ from alignment.models.catalogue import Category
 
 
 class PolicyVersion(models.Model):
-    """Immutable (triggers refuse UPDATE and DELETE). The published version of a category is its highest number."""
+    """Immutable (triggers refuse UPDATE and DELETE). The published version of a category is its highest number.
+
+    Beside what the model is asked and where its scores lead, it says how people review what is borderline.
+    """
+
+    class Order(models.TextChoices):
+        OLDEST = "oldest", _("Oldest first")
+        LIKELIEST = "likeliest", _("Likeliest first")
+        UNCERTAIN = "uncertain", _("Most uncertain first")
+        SETTLING = "settling", _("Most settled per answer first")
+
+    class Priority(models.IntegerChoices):
+        LOW = -1, _("Low")
+        NORMAL = 0, _("Normal")
+        HIGH = 1, _("High")
+
+    class Reasons(models.TextChoices):
+        OFF = "off", _("Not asked")
+        OPTIONAL = "optional", _("May be given")
+        REQUIRED = "required", _("Must be given")
 
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="policy_versions")
     number = models.PositiveIntegerField()
     instruction = models.TextField(help_text="Template; {category}, {language} and {source} stand for the query SKU's")
     accept_at = models.FloatField()
     review_at = models.FloatField()
+    guards = models.JSONField(default=list, blank=True, help_text="Kinds of facts; a conflict in one sends an accept to review")
+    blind = models.BooleanField(default=False, db_default=False, help_text="Scores are hidden until the verdict")
+    reasons = models.CharField(
+        max_length=8, choices=Reasons.choices, default=Reasons.OFF, db_default=Reasons.OFF, help_text="Whether a reject is asked its reason"
+    )
+    order = models.CharField(max_length=9, choices=Order.choices, default=Order.OLDEST, db_default=Order.OLDEST)
+    priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL, db_default=Priority.NORMAL)
+    due_hours = models.PositiveIntegerField(null=True, blank=True, help_text="Hours in which an open pair is to be decided")
+    second_share = models.FloatField(default=0.0, db_default=0.0, help_text="Share of cases that go to a second reviewer")
+    second_unsure = models.BooleanField(default=False, db_default=False, help_text="Every pair that somebody was unsure of does too")
+    check_share = models.FloatField(default=0.0, db_default=0.0, help_text="Share of cases that carry a pair whose answer is known")
     author = models.UUIDField(null=True, blank=True, help_text="Actor id; empty for what came with the product")
     note = models.CharField(max_length=500, blank=True)
     restores = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -34,6 +64,10 @@ class PolicyVersion(models.Model):
                 name="review_threshold_is_not_above_accept_threshold",
             ),
             models.CheckConstraint(condition=~Q(instruction=""), name="a_policy_has_an_instruction"),
+            models.CheckConstraint(
+                condition=Q(second_share__gte=0, second_share__lte=1, check_share__gte=0, check_share__lte=1),
+                name="shares_of_cases_are_between_0_and_1",
+            ),
         ]
 
     def __str__(self) -> str:

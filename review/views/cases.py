@@ -15,7 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from alignment import decisions
 from alignment.models import Actor, Decision, User
-from review import cases, leases
+from alignment.open_pairs import FOR_ADMINS
+from review import cases, leases, queues
 from review.permissions import admin_required, person, reviewer_required
 
 
@@ -103,7 +104,7 @@ def undo(request: HttpRequest) -> HttpResponse:
     assert withdrawn.withdraws is not None
     verdict = cases.VERDICTS[withdrawn.withdraws.verdict]
     notice = _("Undone: “%(verdict)s” no longer stands.") % {"verdict": verdict}
-    escalated = pair.escalated and user.is_admin
+    escalated = (pair.stage in FOR_ADMINS) and user.is_admin
     taken = leases.take_case(user, escalated=escalated, query_id=pair.query_id) if pair.in_review else None
     if taken is None or all(shown.pk != pair.pk for shown in taken.pairs):
         notice += " " + _("The pair is open again as soon as nobody else holds its listings.") if pair.in_review else ""
@@ -123,7 +124,7 @@ def leave(request: HttpRequest) -> HttpResponse:
 @reviewer_required
 @require_GET
 def paused(request: HttpRequest) -> HttpResponse:
-    return render(request, "review/paused.html", {"left": leases.left(person(request))})
+    return render(request, "review/paused.html", {"left": queues.left(person(request))})
 
 
 def _answer(
@@ -146,8 +147,8 @@ def _answer(
 
 
 def _context(user: User, taken: leases.Case | None, *, escalated: bool, current: int | None = None) -> dict[str, Any]:
-    context: dict[str, Any] = {"left": leases.left(user, escalated=escalated), "escalated": escalated}
-    return context | (cases.describe(taken, current=current) if taken else cases.why_empty(user, escalated=escalated))
+    context: dict[str, Any] = {"left": queues.left(user, escalated=escalated), "escalated": escalated}
+    return context | (cases.describe(taken, current=current) if taken else queues.why_empty(user, escalated=escalated))
 
 
 def _number(text: str | None) -> int | None:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from alignment import scoring
 from alignment.models import CandidateSet, ScoringModel, Worker
-from review import leases
+from review import queues
 from review.permissions import admin_required, person
 from review.views.policies import unfinished_rollouts
 
@@ -72,6 +72,6 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "failed": list(failed[:MOST_SHOWN]),
         "demo": any(model.is_demo for model in models),
         "rollouts": unfinished_rollouts(),
-        "review": leases.left(person(request)),
-        "escalated": leases.left(person(request), escalated=True),
+        "review": queues.left(person(request)),
+        "escalated": queues.left(person(request), escalated=True),
     }

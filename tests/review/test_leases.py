@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from alignment import decisions
 from alignment.models import Pair
-from review import leases
+from review import leases, queues
 from review.models import HeldSKU, Lease
 from tests import factories
 
@@ -106,10 +106,10 @@ def test_what_a_person_found_unsure_goes_to_others_and_then_to_admins_only():
     pair = leases.take_case(one).pairs[0]
     decisions.decide(pair_id=pair.pk, verdict="unsure", user=one)
     assert leases.take_case(one) is None
-    assert leases.left(one).pairs == 0
+    assert queues.left(one).pairs == 0
     assert leases.take_case(two).lease.query == query
     decisions.decide(pair_id=pair.pk, verdict="unsure", user=two)
-    assert Pair.objects.get(pk=pair.pk).escalated
+    assert Pair.objects.get(pk=pair.pk).stage == "escalated"
     assert leases.take_case(two) is None
     assert leases.take_case(two, escalated=True) is None
     assert leases.take_case(admin) is None
@@ -130,7 +130,7 @@ def test_it_counts_what_is_left_in_one_query(django_assert_num_queries):
     make_case(3), make_case(2)
     user = factories.make_reviewer()
     with django_assert_num_queries(1):
-        assert leases.left(user) == leases.Left(cases=2, pairs=5)
+        assert queues.left(user) == queues.Left(cases=2, pairs=5)
 
 
 def test_the_number_of_queries_does_not_grow_with_the_queue(django_assert_max_num_queries):
