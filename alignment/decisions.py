@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from alignment import groups, logbook, open_pairs, rendering
-from alignment.models import Actor, AuditEvent, Decision, Note, Pair, User
+from alignment.models import Actor, AuditEvent, Decision, Note, Pair, PolicyVersion, User
 
 Verdict, By = Decision.Verdict, Decision.By
 LONGEST_NOTE = 2000
@@ -82,13 +82,13 @@ def _record(decisions: Sequence[Decision]) -> list[Change]:
     for decision in logged:
         histories[decision.pair_id].append(decision)
         changes.append(Change(decision.pair, decision, standing(histories[decision.pair_id])))
-    groups.apply([groups.Step(change.decision.pk, change.pair, change.standing) for change in changes])
+    moved = groups.apply([groups.Step(change.decision.pk, change.pair, change.standing) for change in changes])
     pairs = {change.pair.pk: change.pair for change in changes}
     for change in changes:
         change.pair.standing = change.standing
         change.pair.stage = Pair.Stage.ESCALATED if everyone_unsure(histories[change.pair.pk]) else Pair.Stage.FIRST
-    open_pairs.refresh(pairs.values())
-    Pair.objects.bulk_update(list(pairs.values()), ["standing", "text_changed", *open_pairs.FIELDS], batch_size=200)
+    Pair.objects.bulk_update(list(pairs.values()), ["standing", "text_changed", "stage"], batch_size=200)
+    open_pairs.save_places([*pairs.values(), *open_pairs.beside(moved, but=pairs)])
     return changes
 
 
@@ -104,6 +104,19 @@ def _pair_for_update(pair_id: int) -> Pair:
     return pair
 
 
+def check_reject_reason(reject_reason: str, *, verdict: str) -> None:
+    """Raises DecisionError unless the reason is a known one beside a reject, or none."""
+    if reject_reason and verdict != Verdict.REJECT:
+        raise DecisionError(_("A reason goes with “different” only."))
+    if reject_reason and reject_reason not in Decision.RejectReason.values:
+        raise DecisionError(_("This reason is not one of those offered."))
+
+
+def asks_reject_reason(pair: Pair) -> bool:
+    """Whether the pair's policy takes no reject without a reason."""
+    return pair.policy is not None and pair.policy.reasons == PolicyVersion.Reasons.REQUIRED
+
+
 def decide(
     *,
     pair_id: int,
@@ -114,14 +127,17 @@ def decide(
     request_id: uuid.UUID | None = None,
     seen_standing: object = UNSEEN,
     reason: str = "",
+    reject_reason: str = "",
 ) -> Decision:
     """A person's verdict on a pair: accept, reject or unsure.
 
     `seen_standing` is the id of the decision (or None) that stood when the person looked; `request_id` makes a repeated press one
-    decision. Raises DecisionError, or Outdated when somebody decided since.
+    decision. `reject_reason` is a Decision.RejectReason and goes with a reject only; a policy may require it. Raises DecisionError, or
+    Outdated when somebody decided since.
     """
     if verdict not in (Verdict.ACCEPT, Verdict.REJECT, Verdict.UNSURE):
         raise DecisionError(_("Choose same, different or unsure."))
+    check_reject_reason(reject_reason, verdict=verdict)
     note = note.strip()
     if len(note) > LONGEST_NOTE:
         raise DecisionError(_("The note is longer than %(limit)s characters.") % {"limit": LONGEST_NOTE})
@@ -135,6 +151,8 @@ def decide(
         pair = _pair_for_update(pair_id)
         if seen_standing is not UNSEEN and seen_standing != pair.standing_id:
             raise Outdated(_("Someone decided this pair since you opened it."))
+        if verdict == Verdict.REJECT and not (reason or reject_reason) and asks_reject_reason(pair):
+            raise DecisionError(_("Say why it is different: here every “different” needs its reason."))
         pair.text_changed = pair.text_changed and verdict == Verdict.UNSURE
         decision = _frozen(
             pair,
@@ -143,6 +161,7 @@ def decide(
             actor=actor,
             request_id=request_id,
             reason=reason,
+            reject_reason=reject_reason,
             seconds=None if seconds is None else max(0.0, min(seconds, 86_400.0)),
             note_hash=rendering.hash_text(note) if note else "",
         )

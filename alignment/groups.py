@@ -49,17 +49,25 @@ def survivor(group: Group) -> Group:
     return group
 
 
-def apply(steps: Sequence[Step]) -> None:
-    """Bring the groups up to date with decisions just logged, whose pairs still hold what stood before them."""
+def apply(steps: Sequence[Step]) -> set[int]:
+    """Bring the groups up to date with decisions just logged, whose pairs still hold what stood before them.
+
+    Returns the SKUs whose group has other members now, or is kept from another group than before.
+    """
     skus = {sku for step in steps for sku in (step.pair.left_id, step.pair.right_id)}
     ledger, known = _load(skus)
     touched = ledger.region(skus)
+    moved: set[int] = set()
     for step in steps:
-        ledger.apply(
-            step.position, (step.pair.left_id, step.pair.right_id), accept=accept_key(step.standing), reject=is_reject(step.standing)
-        )
+        edge, rejected, told = (step.pair.left_id, step.pair.right_id), is_reject(step.standing), len(ledger.changes)
+        if rejected != (edge in ledger.rejects):
+            moved |= ledger.unit(edge[0]) | ledger.unit(edge[1])
+        ledger.apply(step.position, edge, accept=accept_key(step.standing), reject=rejected)
+        for change in ledger.changes[told:]:
+            moved |= ledger.members[change.group] | set(change.removed)
     standing = {(step.pair.left_id, step.pair.right_id): (step.pair.pk, step.standing) for step in steps}
     _store(ledger, known, touched | skus, standing)
+    return moved
 
 
 def _load(seeds: set[int]) -> tuple[Ledger, dict[uuid.UUID, Group]]:

@@ -76,6 +76,10 @@ class Ledger:
         (self.enemies[left].add if rejected else self.enemies[left].discard)(right)
         (self.enemies[right].add if rejected else self.enemies[right].discard)(left)
 
+    def unit(self, sku: int) -> set[int]:
+        """The SKU's group, or the SKU alone."""
+        return set(self.members[self.group_of[sku]]) if sku in self.group_of else {sku}
+
     def region(self, seeds: Iterable[int]) -> set[int]:
         """Every SKU that accepts connect to the seeds, applied or not."""
         found, waiting = set(seeds), list(seeds)

@@ -2,53 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
+from alignment import implied
 from alignment.models import Decision, Pair, PolicyVersion
 
 Stage, Order = Pair.Stage, PolicyVersion.Order
 FOR_ADMINS = (Stage.ADJUDICATION, Stage.ESCALATED)
-FIELDS = ["in_review", "stage", "languages", "priority", "order_key", "due_since", "due_at"]
+FIELDS = ["in_review", "stage", "implied", "languages", "priority", "order_key", "due_since", "due_at"]
+READ = ("left", "right", "score", "policy", "standing")
 
 
 def needs_review(pair: Pair, standing: Decision | None) -> bool:
-    """Whether a person has something to decide, given what stands on the pair."""
+    """Whether a person has something to decide, given what stands on the pair, if the groups do not answer in their place."""
     if standing is None:
         return pair.route == Pair.Route.REVIEW
     if standing.by == Decision.By.PERSON:
-        return standing.verdict == Decision.Verdict.UNSURE or pair.text_changed
+        waits = pair.stage in (Stage.SECOND, Stage.ADJUDICATION)
+        return waits or pair.text_changed or standing.verdict == Decision.Verdict.UNSURE
     return False
+
+
+def beside(skus: Iterable[int], *, but: Iterable[int]) -> list[Pair]:
+    """The pairs that touch these SKUs and are open, or would be but for what the groups imply. Without the pairs with ids `but`."""
+    found: dict[int, Pair] = {}
+    without = set(but)
+    for chunk in implied.chunks(skus):
+        touching = Pair.objects.filter(Q(in_review=True) | ~Q(implied=""), Q(left__in=chunk) | Q(right__in=chunk))
+        found |= {pair.pk: pair for pair in touching.select_related(*READ) if pair.pk not in without}
+    return list(found.values())
+
+
+def save_places(pairs: Sequence[Pair]) -> None:
+    """Refresh stored pairs, and write those whose place changed."""
+    was = {pair.pk: _place(pair) for pair in pairs}
+    refresh(pairs)
+    Pair.objects.bulk_update([pair for pair in pairs if _place(pair) != was[pair.pk]], FIELDS, batch_size=200)
 
 
 def refresh(pairs: Iterable[Pair]) -> None:
     """Open or close pairs and give them their places, from what is set on them. Saves nothing: `FIELDS` are what it touches.
 
-    Reads each pair's standing, policy, score and both SKUs.
+    Reads each pair's standing, policy, score and both SKUs, and the groups as they are stored. A constant number of queries.
     """
-    now = timezone.now()
+    pairs, now = list(pairs), timezone.now()
+    wanted = [pair for pair in pairs if needs_review(pair, pair.standing)]
+    answers = implied.answers([pair for pair in wanted if implied.answerable(pair)])
     for pair in pairs:
-        was, pair.in_review = pair.in_review, needs_review(pair, pair.standing)
-        if not pair.in_review:
+        pair.in_review, pair.implied = False, Pair.Implied.NOT
+    for pair in wanted:
+        pair.implied = answers.get((pair.left_id, pair.right_id), Pair.Implied.NOT)
+        pair.in_review = not pair.implied
+    by_settling = [pair for pair in wanted if pair.in_review and pair.policy and pair.policy.order == Order.SETTLING]
+    settled = implied.settled(by_settling, unsaved=pairs)
+    ids = {id(pair) for pair in wanted}
+    for pair in pairs:
+        if id(pair) not in ids:
             pair.due_since = pair.due_at = None
             pair.stage = Stage.FIRST if pair.stage == Stage.ESCALATED else pair.stage
             continue
-        pair.due_since = pair.due_since if was and pair.due_since else now
+        # A pair that the groups answer for now keeps its time: it comes back to its old place.
+        pair.due_since = pair.due_since or now
         policy = pair.policy
         pair.due_at = pair.due_since + timedelta(hours=policy.due_hours) if policy and policy.due_hours else None
         pair.priority = policy.priority if policy else PolicyVersion.Priority.NORMAL
         pair.languages = "|".join(sorted((pair.left.language, pair.right.language)))
-        pair.order_key = _order_key(pair)
+        pair.order_key = _order_key(pair, settled.get((pair.left_id, pair.right_id)))
 
 
-def _order_key(pair: Pair) -> float:
-    """The smallest comes first. Only pairs of one policy are compared by it; between policies the priority decides."""
+def _order_key(pair: Pair, settles: implied.Settles | None) -> float:
+    """The smallest comes first. Only pairs of one policy are compared by it; between policies the priority decides.
+
+    By what it settles: how many other pairs its answer is expected to close, when it was opened or something beside it was last decided.
+    What changes further away is not followed.
+    """
     policy, score = pair.policy, pair.score.probability if pair.score else 0.0
+    if settles is not None:
+        return -(score * settles.same + (1 - score) * settles.different)
     if policy is not None and policy.order == Order.LIKELIEST:
         return -score
     if policy is not None and policy.order == Order.UNCERTAIN:
         return abs(score - (policy.accept_at + policy.review_at) / 2)
+    if policy is not None and policy.order == Order.SETTLING:
+        return 0.0
     assert pair.due_since is not None
     return pair.due_since.timestamp()
+
+
+def _place(pair: Pair) -> tuple[object, ...]:
+    return tuple(getattr(pair, field) for field in FIELDS)

@@ -416,6 +416,8 @@ def sku_changed(sku_ids: Sequence[int]) -> None:
     for pair in pairs:
         pair.route = Pair.Route.WAITING
         pair.text_changed = pair.standing is not None and pair.standing.by == Decision.By.PERSON
+        # A second opinion on another text would not be about what the first one saw.
+        pair.stage = Pair.Stage.FIRST if pair.text_changed and pair.stage == Pair.Stage.SECOND else pair.stage
     open_pairs.refresh(pairs)
     Pair.objects.bulk_update(pairs, ["route", "text_changed", *open_pairs.FIELDS], batch_size=200)
     decisions.follow_routes(pairs, reason="text changed")

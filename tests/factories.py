@@ -59,6 +59,14 @@ def make_policy(category: Category | None = None, **fields: object) -> PolicyVer
     return publish(category=category, **values)
 
 
+def make_review_policy(**fields: object) -> PolicyVersion:
+    """A root version with other rules of review: open pairs made from here on have it."""
+    root = Category.objects.get(path="")
+    number = root.policy_versions.count() + 1
+    values = {"instruction": "The same product?", "accept_at": 0.9, "review_at": 0.7} | fields
+    return PolicyVersion.objects.create(category=root, number=number, **values)
+
+
 def make_model(*, is_demo: bool = False) -> ScoringModel:
     return scoring.register_model(name="test", revision="1", dtype="float32", prompt_format="qwen3", max_length=8192, is_demo=is_demo)
 

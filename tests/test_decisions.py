@@ -8,7 +8,16 @@ import pytest
 
 from alignment import decisions, groups, scoring
 from alignment.models import SKU, AuditEvent, Conflict, Decision, Group, Note, Pair
-from tests.factories import make_admin, make_pair, make_policy, make_reviewer, make_set, make_sku, score_waiting_sets
+from tests.factories import (
+    make_admin,
+    make_pair,
+    make_policy,
+    make_review_policy,
+    make_reviewer,
+    make_set,
+    make_sku,
+    score_waiting_sets,
+)
 
 pytestmark = pytest.mark.django_db
 Verdict = Decision.Verdict
@@ -235,3 +244,24 @@ def test_the_same_inputs_are_never_scored_twice() -> None:
     score_waiting_sets(0.95)
     assert scoring.Score.objects.count() == 1
     assert Pair.objects.count() == 2
+
+
+def test_a_reject_keeps_its_reason() -> None:
+    pair = make_pair(0.8)
+    assert decide(pair, Verdict.REJECT, make_reviewer(), reject_reason="bundle").reject_reason == "bundle"
+
+
+@pytest.mark.parametrize(("verdict", "reason"), [("accept", "size"), ("unsure", "size"), ("reject", "taste")])
+def test_a_reason_that_does_not_belong_there_is_refused(verdict: str, reason: str) -> None:
+    with pytest.raises(decisions.DecisionError):
+        decide(make_pair(0.8), verdict, make_reviewer(), reject_reason=reason)
+    assert not Decision.objects.filter(by="person").exists()
+
+
+def test_a_policy_can_require_the_reason_of_a_reject_and_of_nothing_else() -> None:
+    make_review_policy(reasons="required")
+    pair, user = make_pair(0.8), make_reviewer()
+    with pytest.raises(decisions.DecisionError, match="Say why"):
+        decide(pair, Verdict.REJECT, user)
+    decide(pair, Verdict.UNSURE, user)
+    decide(pair, Verdict.REJECT, user, reject_reason="size")

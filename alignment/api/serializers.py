@@ -141,6 +141,8 @@ def decision_out(row: Decision) -> dict[str, Any]:
         "left_hash": row.left_hash,
         "right_hash": row.right_hash,
         "reason": row.reason,
+        "reject_reason": row.reject_reason,
+        "act": str(row.act) if row.act else None,
         "created_at": row.created_at,
     }
 

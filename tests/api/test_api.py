@@ -247,6 +247,12 @@ def test_the_log_is_read_in_order(reading: Api) -> None:
     assert (entry["verdict"], entry["by"], entry["score"]) == ("accept", "policy", 0.95)
 
 
+def test_a_decision_says_why_it_is_a_reject(reading: Api) -> None:
+    decisions.decide(pair_id=make_pair(0.8).pk, verdict="reject", user=make_reviewer(), reject_reason="bundle")
+    (entry,) = reading.get("decisions/").json()["results"]
+    assert (entry["reject_reason"], entry["act"]) == ("bundle", None)
+
+
 def test_the_schema_and_its_page_answer(client: Client) -> None:
     assert client.get("/api/schema/").status_code == 200
     page = client.get("/api/docs/")

@@ -2,14 +2,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from alignment import groups
+from alignment import groups, implied
 
 
 class Command(BaseCommand):
-    help = "Fold the whole log anew and compare with the stored groups."
+    help = "Fold the whole log anew and compare with the stored groups, and with which pairs are open or implied."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        problems = groups.verify()
+        problems = groups.verify() + implied.verify()
         for problem in problems:
             self.stderr.write(problem)
         if problems:

@@ -1,0 +1,169 @@
+"""What groups and people's rejects answer by themselves: pairs nobody need be asked about, and how many more an answer would settle.
+
+A unit is a group, or a SKU alone. A pair inside one unit is implied the same; one between two units of which a person keeps any two
+members apart is implied different. All of it is derived and nothing is logged: undo the ground, and the pair is open again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Q
+
+from alignment.models import Decision, Membership, Pair
+
+Stage, Verdict = Pair.Stage, Decision.Verdict
+Unit = int
+Edge = tuple[int, int]
+# Whose answer a person was asked for beyond the first, or after a text changed, is not taken from the groups.
+ANSWERABLE = Q(text_changed=False, stage__in=(Stage.FIRST, Stage.ESCALATED))
+AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Settles:
+    """How many other open pairs each answer to a pair would close."""
+
+    same: int
+    different: int
+
+
+@dataclass
+class Neighbourhood:
+    """The units of some SKUs, and which units a person keeps apart."""
+
+    units: dict[int, Unit] = field(default_factory=dict)
+    apart: dict[Unit, set[Unit]] = field(default_factory=lambda: defaultdict(set))
+    members: set[int] = field(default_factory=set)
+
+    def unit(self, sku: int) -> Unit:
+        """A SKU alone has its own id, below zero; a group has its id."""
+        return self.units.get(sku, -sku)
+
+    def keep_apart(self, left: int, right: int) -> None:
+        one, other = self.unit(left), self.unit(right)
+        self.apart[one].add(other)
+        self.apart[other].add(one)
+
+    def answer(self, left: int, right: int) -> Pair.Implied:
+        one, other = self.unit(left), self.unit(right)
+        if one == other:
+            return Pair.Implied.SAME
+        return Pair.Implied.DIFFERENT if other in self.apart.get(one, ()) else Pair.Implied.NOT
+
+
+def answerable(pair: Pair) -> bool:
+    """Whether the groups may answer a pair in a person's place. `ANSWERABLE` says the same in SQL."""
+    return not pair.text_changed and pair.stage in (Stage.FIRST, Stage.ESCALATED)
+
+
+def answers(pairs: Sequence[Pair]) -> dict[Edge, Pair.Implied]:
+    """What the groups say of pairs that want a person, by their SKUs. Three queries for a thousand SKUs."""
+    if not pairs:
+        return {}
+    found = _around({sku for pair in pairs for sku in (pair.left_id, pair.right_id)})
+    return {(pair.left_id, pair.right_id): found.answer(pair.left_id, pair.right_id) for pair in pairs}
+
+
+def settles(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = ()) -> dict[int, Settles]:
+    """How many other open pairs a "same" and a "different" on each of these would close, by pair id. A constant number of queries."""
+    counted = settled(pairs, unsaved=unsaved)
+    return {pair.pk: counted[pair.left_id, pair.right_id] for pair in pairs}
+
+
+def settled(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = ()) -> dict[Edge, Settles]:
+    """As `settles`, by SKUs. `unsaved` are pairs whose rows do not say yet whether they are open.
+
+    A "same" joins two units: what is open between them closes, and what is open between one and whatever the other is kept from.
+    A "different" closes what is open between the two. A pair that the groups may not answer settles nothing here.
+    """
+    asked = [pair for pair in pairs if pair.in_review and answerable(pair) and not _decided(pair)]
+    counted = dict.fromkeys(((pair.left_id, pair.right_id) for pair in pairs), Settles(0, 0))
+    if not asked:
+        return counted
+    found = _around({sku for pair in asked for sku in (pair.left_id, pair.right_id)})
+    between: dict[Unit, Counter[Unit]] = defaultdict(Counter)
+    for left, right in _open_edges(found, unsaved):
+        one, other = found.unit(left), found.unit(right)
+        between[one][other] += 1
+        between[other][one] += 1
+    for pair in asked:
+        one, other = found.unit(pair.left_id), found.unit(pair.right_id)
+        different = between[one][other] - 1
+        kept = sum(between[one][far] for far in found.apart.get(other, ())) + sum(between[other][far] for far in found.apart.get(one, ()))
+        counted[pair.left_id, pair.right_id] = Settles(same=different + kept, different=different)
+    return counted
+
+
+def verify() -> list[str]:
+    """What pairs say about being open, against a reading of all groups and rejects. Empty when nothing differs."""
+    from alignment.open_pairs import needs_review
+
+    found = Neighbourhood(units=dict(Membership.objects.filter(group__isnull=False).values_list("sku_id", "group_id")))
+    for left, right in Pair.objects.filter(standing__verdict=Verdict.REJECT).values_list("left_id", "right_id").iterator(chunk_size=2000):
+        found.keep_apart(left, right)
+    problems = []
+    fields = ("left_id", "right_id", "route", "stage", "text_changed", "implied", "in_review", "standing__by", "standing__verdict")
+    for pair in Pair.objects.select_related("standing").only(*fields).iterator(chunk_size=2000):
+        wanted = needs_review(pair, pair.standing)
+        answer = found.answer(pair.left_id, pair.right_id) if wanted and answerable(pair) else Pair.Implied.NOT
+        if (pair.implied, pair.in_review) != (answer, wanted and not answer):
+            stored = f"stored {pair.implied or 'not'} implied and {'open' if pair.in_review else 'closed'}"
+            problems.append(f"pair {pair.pk}: {stored}, the groups say {answer or 'not'} implied")
+    return problems
+
+
+def _decided(pair: Pair) -> bool:
+    return pair.standing is not None and pair.standing.verdict != Verdict.UNSURE
+
+
+def _around(skus: set[int]) -> Neighbourhood:
+    """The units of some SKUs with all their members, and every unit that those are kept from."""
+    found = Neighbourhood()
+    _place(found, skus)
+    found.members = {sku for sku in skus if sku not in found.units}
+    for chunk in chunks(set(found.units.values())):
+        for sku, group in Membership.objects.filter(group__in=chunk).values_list("sku_id", "group_id"):
+            found.units[sku] = group
+            found.members.add(sku)
+    rejected = Pair.objects.filter(standing__verdict=Verdict.REJECT)
+    edges = [
+        edge
+        for chunk in chunks(found.members)
+        for edge in rejected.filter(Q(left__in=chunk) | Q(right__in=chunk)).values_list("left_id", "right_id")
+    ]
+    _place(found, {sku for edge in edges for sku in edge} - found.members)
+    for left, right in edges:
+        found.keep_apart(left, right)
+    return found
+
+
+def _open_edges(found: Neighbourhood, unsaved: Sequence[Pair]) -> set[Edge]:
+    """What is open around the members and could be answered, with its far ends placed."""
+    askable = Pair.objects.filter(ANSWERABLE, in_review=True)
+    edges = {
+        edge
+        for chunk in chunks(found.members)
+        for edge in askable.filter(Q(left__in=chunk) | Q(right__in=chunk)).values_list("left_id", "right_id")
+    }
+    for pair in unsaved:
+        edge = (pair.left_id, pair.right_id)
+        if pair.in_review and answerable(pair):
+            edges.add(edge)
+        else:
+            edges.discard(edge)
+    _place(found, {sku for edge in edges for sku in edge} - found.members)
+    return edges
+
+
+def _place(found: Neighbourhood, skus: set[int]) -> None:
+    for chunk in chunks(skus):
+        found.units |= dict(Membership.objects.filter(sku__in=chunk, group__isnull=False).values_list("sku_id", "group_id"))
+
+
+def chunks(ids: Iterable[int]) -> Iterable[list[int]]:
+    """Ids in lists that a query takes."""
+    ordered = sorted(ids)
+    return (ordered[i : i + AT_ONCE] for i in range(0, len(ordered), AT_ONCE))
