@@ -138,6 +138,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "alignment.csp.PolicyByArea",
+    "review.views.errors.MethodsInWords",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "alignment.urls"

@@ -6,3 +6,5 @@ urlpatterns = [
     path("api/", include("alignment.api.urls")),
     path("", include("review.urls")),
 ]
+
+handler400 = "review.views.errors.bad_request"

@@ -2,7 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
-from review.views import account, candidates, cases, conflicts, evaluations, imports, playground, policies, scoring
+from review.views import account, candidates, cases, conflicts, evaluations, help, imports, playground, policies, scoring
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -17,6 +17,9 @@ urlpatterns: list[URLPattern] = [
         "password/changed/", auth.PasswordChangeDoneView.as_view(template_name="review/password_changed.html"), name="password_change_done"
     ),
     path("language/", set_language, name="set_language"),
+    path("theme/", account.theme, name="theme"),
+    path("help/<slug:page>/", help.page, name="help"),
+    path("help/images/<str:name>", help.image, name="help-image"),
     path("review/", cases.case, name="case"),
     path("review/decide/", cases.decide, name="decide"),
     path("review/undo/", cases.undo, name="undo"),

@@ -1,7 +1,9 @@
-// What every page needs: say so when the server does not answer, and copy what a button names.
+// What every page needs: say so when the server does not answer, tell what was done, copy what a button names, close menus, find.
 "use strict";
 
 (() => {
+  const TOAST_STAYS = 6000;
+
   const offline = (shown) => {
     const box = document.getElementById("offline");
     if (box) box.hidden = !shown;
@@ -9,6 +11,8 @@
   document.addEventListener("htmx:sendError", () => offline(true));
   document.addEventListener("htmx:responseError", () => offline(true));
   document.addEventListener("htmx:timeout", () => offline(true));
+  document.addEventListener("htmx:afterSwap", () => offline(false));
+
   // Signed out meanwhile: the sign-in page is a page, not a fragment.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const answered = event.detail.xhr.responseURL;
@@ -17,6 +21,18 @@
       window.location.assign("/sign-in/");
     }
   });
+
+  // A fragment says what was done by the header HX-Trigger: {"toast": "..."}; scripts dispatch the same event.
+  document.addEventListener("toast", (event) => {
+    const text = typeof event.detail === "string" ? event.detail : event.detail.value;
+    if (!text) return;
+    const toast = document.createElement("p");
+    toast.className = "toast";
+    toast.textContent = text;
+    document.getElementById("toasts").replaceChildren(toast);
+    setTimeout(() => toast.remove(), TOAST_STAYS);
+  });
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
@@ -28,5 +44,25 @@
     const told = button.parentElement.querySelector("[data-copied]");
     if (told) told.hidden = false;
   });
-  document.addEventListener("htmx:afterSwap", () => offline(false));
+
+  // A menu closes when somebody clicks beside it or presses Escape.
+  const closeMenus = (except) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
+  };
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const open = document.querySelector("details.menu[open]");
+      if (open) {
+        closeMenus();
+        open.querySelector("summary").focus();
+      }
+    }
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+    const search = document.getElementById("search");
+    if (!search || !search.offsetParent) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+  });
 })();
