@@ -1,21 +1,26 @@
 """Which case a person takes next, and what keeps it theirs.
 
-A case is the open pairs of one query SKU. A lease holds the query and every SKU of the pairs it was taken with; a SKU is held
-once, so whoever comes second gets another case. Only pairs whose two SKUs the lease holds belong to it: a pair that opens
-under the same query later waits for the next lease.
+A case is the open pairs of one query SKU. A lease holds its neighbourhood: the query, every SKU of the pairs it was taken with, and
+whatever the groups say is the same product as one of them. A SKU is held once, so whoever comes second gets another case, and nobody's
+verdict changes what somebody else is looking at. Only pairs whose two SKUs the lease holds belong to it: a pair that opens under the same
+query later waits for the next lease.
+
+A person holds the case in hand and at most one ahead, which becomes the one in hand when that is done. A lease that expired is still
+theirs until somebody who looks for a case sweeps it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from alignment.models import Pair, User
+from alignment.models import Membership, Pair, User
 from review import queues
 from review.models import HeldSKU, Lease
 
@@ -34,7 +39,7 @@ SHOWN = (
 
 
 class NotHeld(Exception):
-    """The pair is not in a case that this person holds: the hold expired, or it was never theirs."""
+    """The pair is not in a case that this person holds: the hold expired and was freed, or it was never theirs."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +51,45 @@ class Case:
 
 
 def take_case(user: User, *, escalated: bool = False, query_id: int | None = None) -> Case | None:
-    """The case this person holds, renewed, or else the oldest one that touches nothing held. None when there is none.
+    """The case this person has in hand, renewed; or the one they hold ahead; or the first that touches nothing held. None without one.
 
-    With `query_id` that case and no other: what is held instead is given back.
+    With `query_id` that case and no other: what is in hand instead is given back.
     """
-    # A case that is held for a while yet is shown again without a write, which would wait for every other one on SQLite.
-    soon = timezone.now() + timedelta(seconds=settings.REVIEW_LEASE_SECONDS / 2)
-    lease = Lease.objects.filter(reviewer=user, ahead=False, expires_at__gt=soon).first()
-    if lease and query_id in (None, lease.query_id) and (pairs := _pairs_of(lease, user, escalated=escalated)):
-        return Case(lease, pairs)
-    with transaction.atomic():
-        sweep()
-        for _attempt in range(ATTEMPTS):
-            lease = Lease.objects.filter(reviewer=user, ahead=False).first()
-            if lease and query_id in (None, lease.query_id) and (pairs := _pairs_of(lease, user, escalated=escalated)):
-                _renew(lease)
-                return Case(lease, pairs)
-            if lease:
-                lease.delete()
-            wanted = queues.next_query(user, escalated=escalated) if query_id is None else query_id
-            if wanted is None:
+    if case := _held_for_a_while(user, ahead=False, escalated=escalated, query_id=query_id):
+        return case
+    for _attempt in range(ATTEMPTS):
+        if Lease.objects.filter(Q(reviewer=user) | Q(expires_at__lte=timezone.now())).exists():
+            with transaction.atomic():
+                _in_turn(user)
+                if case := _in_hand(user, escalated=escalated, query_id=query_id) or _promoted(
+                    user, escalated=escalated, query_id=query_id
+                ):
+                    return case
+                sweep()
+        case, goes_on = _claim_next(user, ahead=False, escalated=escalated, query_id=query_id)
+        if case or not goes_on:
+            return case
+        if query_id is not None:
+            # The case ahead may be what is in the way.
+            Lease.objects.filter(reviewer=user, ahead=True).delete()
+    return None
+
+
+def take_ahead(user: User, *, escalated: bool = False) -> Case | None:
+    """The case after the one in hand, held already so that nobody else gets it. None when there is none, or nothing is in hand."""
+    if case := _held_for_a_while(user, ahead=True, escalated=escalated):
+        return case
+    for _attempt in range(ATTEMPTS):
+        with transaction.atomic():
+            _in_turn(user)
+            if not Lease.objects.filter(reviewer=user, ahead=False).exists():
                 return None
-            if case := _claim(user, wanted, escalated=escalated):
+            if case := _kept(user, ahead=True, escalated=escalated):
                 return case
+            sweep()
+        case, goes_on = _claim_next(user, ahead=True, escalated=escalated)
+        if case or not goes_on:
+            return case
     return None
 
 
@@ -77,7 +98,7 @@ def pair_in_hand(user: User, pair_id: int, *, escalated: bool = False) -> Case:
 
     Inside a transaction: the lease cannot be swept between this check and the verdict.
     """
-    lease = Lease.objects.select_for_update().filter(reviewer=user, ahead=False, expires_at__gt=timezone.now()).first()
+    lease = Lease.objects.select_for_update().filter(reviewer=user, ahead=False).first()
     pairs = _pairs_of(lease, user, escalated=escalated) if lease else []
     if lease is None or all(pair.pk != pair_id for pair in pairs):
         raise NotHeld
@@ -85,9 +106,18 @@ def pair_in_hand(user: User, pair_id: int, *, escalated: bool = False) -> Case:
     return Case(lease, pairs)
 
 
+def renew(user: User) -> int:
+    """The person is still there: both of their leases live for another term. Returns how many they hold."""
+    # One row a statement and no transaction around them, so that nothing waits for it in a ring.
+    held = list(Lease.objects.filter(reviewer=user).values_list("pk", flat=True))
+    return sum(Lease.objects.filter(pk=lease).update(expires_at=_expiry()) for lease in held)
+
+
 def release(user: User) -> None:
-    """Give the case back: others can take it at once."""
-    Lease.objects.filter(reviewer=user).delete()
+    """Give both cases back: others can take them at once."""
+    with transaction.atomic():
+        _in_turn(user)
+        Lease.objects.filter(reviewer=user).delete()
 
 
 def sweep() -> int:
@@ -107,20 +137,79 @@ def _renew(lease: Lease) -> None:
     Lease.objects.filter(pk=lease.pk).update(expires_at=lease.expires_at)
 
 
-def _claim(user: User, query_id: int, *, escalated: bool) -> Case | None:
-    """Hold a case's SKUs. None when someone else holds one of them, or nothing in it is open."""
+def _in_turn(user: User) -> None:
+    """Two requests of one person take their cases one after the other."""
+    User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk)
+
+
+def _held_for_a_while(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> Case | None:
+    """A case that is held for some time yet: shown again without a write, which would wait for every other one on SQLite."""
+    soon = timezone.now() + timedelta(seconds=settings.REVIEW_LEASE_SECONDS / 2)
+    lease = Lease.objects.filter(reviewer=user, ahead=ahead, expires_at__gt=soon).first()
+    if lease is None or query_id not in (None, lease.query_id):
+        return None
+    pairs = _pairs_of(lease, user, escalated=escalated)
+    return Case(lease, pairs) if pairs else None
+
+
+def _kept(user: User, *, ahead: bool, escalated: bool) -> Case | None:
+    """The case held, renewed. One in which nothing is open any more is given back."""
+    lease = Lease.objects.filter(reviewer=user, ahead=ahead).first()
+    if lease is None:
+        return None
+    if pairs := _pairs_of(lease, user, escalated=escalated):
+        _renew(lease)
+        return Case(lease, pairs)
+    lease.delete()
+    return None
+
+
+def _in_hand(user: User, *, escalated: bool, query_id: int | None) -> Case | None:
+    if query_id is not None:
+        Lease.objects.filter(reviewer=user, ahead=False).exclude(query=query_id).delete()
+    return _kept(user, ahead=False, escalated=escalated)
+
+
+def _promoted(user: User, *, escalated: bool, query_id: int | None) -> Case | None:
+    """The case ahead becomes the one in hand."""
+    if query_id is not None and not Lease.objects.filter(reviewer=user, ahead=True, query=query_id).exists():
+        return None
+    case = _kept(user, ahead=True, escalated=escalated)
+    if case:
+        case.lease.ahead = False
+        Lease.objects.filter(pk=case.lease.pk).update(ahead=False)
+    return case
+
+
+def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> tuple[Case | None, bool]:
+    """The next free case, and whether to try again. Its transaction frees nothing: two that free and claim in one can dead-lock."""
+    with transaction.atomic():
+        wanted = queues.next_query(user, escalated=escalated) if query_id is None else query_id
+        if wanted is None:
+            return None, False
+        return _claim(user, wanted, ahead=ahead, escalated=escalated), True
+
+
+def _claim(user: User, query_id: int, *, ahead: bool, escalated: bool) -> Case | None:
+    """Hold a case's neighbourhood. None when someone else holds part of it, or nothing in it is open."""
     pairs = _in_order(queues.open_pairs(user, escalated=escalated).filter(query=query_id).order_by("-priority", "order_key", "pk"))
     if not pairs:
         return None
-    skus = sorted({sku for pair in pairs for sku in (pair.left_id, pair.right_id)})
     try:
         with transaction.atomic():
-            lease = Lease.objects.create(reviewer=user, query_id=query_id, expires_at=_expiry())
+            lease = Lease.objects.create(reviewer=user, ahead=ahead, query_id=query_id, expires_at=_expiry())
             # In the order of ids, so that two who claim at once wait for each other instead of dead-locking.
-            HeldSKU.objects.bulk_create(HeldSKU(sku_id=sku, lease=lease) for sku in skus)
+            HeldSKU.objects.bulk_create(HeldSKU(sku_id=sku, lease=lease) for sku in sorted(_neighbourhood(pairs)))
     except IntegrityError:
         return None
     return Case(lease, pairs)
+
+
+def _neighbourhood(pairs: Sequence[Pair]) -> set[int]:
+    """The SKUs of some pairs, and every member of a group that one of them is in: a verdict on any of them can reach these pairs."""
+    skus = {sku for pair in pairs for sku in (pair.left_id, pair.right_id)}
+    groups = Membership.objects.filter(sku__in=skus, group__isnull=False).values("group")
+    return skus | set(Membership.objects.filter(group__in=groups).values_list("sku", flat=True))
 
 
 def _pairs_of(lease: Lease, user: User, *, escalated: bool) -> list[Pair]:

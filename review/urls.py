@@ -2,7 +2,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
-from review.views import account, candidates, cases, conflicts, evaluations, help, imports, playground, policies, scoring
+from review.views import account, candidates, cases, conflicts, evaluations, help, holds, imports, playground, policies, scoring
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern] = [
     path("review/decide/", cases.decide, name="decide"),
     path("review/undo/", cases.undo, name="undo"),
     path("review/leave/", cases.leave, name="leave"),
+    path("review/heartbeat/", holds.heartbeat, name="heartbeat"),
     path("review/paused/", cases.paused, name="paused"),
     path("escalated/", cases.escalated, name="escalated"),
     path("policies/", policies.policy_list, name="policies"),

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from alignment import decisions
 from alignment.models import SKU, Decision, Pair
+from review import leases
 from review.models import Lease
 from tests import factories
 
@@ -128,6 +129,7 @@ def test_a_lost_lease_saves_nothing_and_says_so(client, reviewer):
     make_case(1)
     pair = shown(client)[0]
     Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    leases.sweep()
     answer = client.post(reverse("decide"), verdict(pair), **HTMX)
     assert answer.status_code == 409
     assert "was not saved" in answer.content.decode()
@@ -236,3 +238,13 @@ def test_giving_a_case_back_frees_it(client, reviewer):
     shown(client)
     assert client.post(reverse("leave"), follow=True).status_code == 200
     assert not Lease.objects.exists()
+
+
+def test_the_page_gives_signs_of_life_and_hears_when_its_case_is_gone(client, reviewer, django_assert_max_num_queries):
+    make_case(1)
+    shown(client)
+    with django_assert_max_num_queries(4):
+        assert client.post(reverse("heartbeat")).json() == {"held": 1}
+    assert client.get(reverse("heartbeat")).status_code == 405
+    leases.release(reviewer)
+    assert client.post(reverse("heartbeat")).json() == {"held": 0}

@@ -10,7 +10,7 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from alignment import decisions
-from alignment.models import Pair
+from alignment.models import Membership, Pair
 from review import leases, queues
 from review.models import HeldSKU, Lease
 from tests import factories
@@ -75,17 +75,86 @@ def test_an_expired_lease_frees_its_case_and_a_released_one_too():
     assert leases.take_case(third).lease.query == query
 
 
-def test_a_pair_is_in_hand_only_for_its_holder_and_only_until_the_lease_expires():
+def test_a_pair_is_in_hand_only_for_its_holder_and_only_until_an_expired_lease_is_freed():
     make_case()
     holder, other = factories.make_reviewer(), factories.make_admin()
     pair = leases.take_case(holder).pairs[0]
+    expire(holder)
     with transaction.atomic():
         assert leases.pair_in_hand(holder, pair.pk)
         with pytest.raises(leases.NotHeld):
             leases.pair_in_hand(other, pair.pk)
     expire(holder)
+    assert leases.take_case(other).lease.reviewer == other
     with transaction.atomic(), pytest.raises(leases.NotHeld):
         leases.pair_in_hand(holder, pair.pk)
+
+
+def test_a_case_ahead_is_another_one_and_nobody_else_gets_it():
+    make_case(), make_case()
+    user = factories.make_reviewer()
+    assert leases.take_ahead(user) is None, "nothing is in hand yet"
+    in_hand, ahead = leases.take_case(user), leases.take_ahead(user)
+    assert ahead.lease.query != in_hand.lease.query
+    assert leases.take_ahead(user).lease == ahead.lease
+    assert leases.take_case(user).lease == in_hand.lease
+    assert leases.take_case(factories.make_reviewer()) is None
+
+
+def test_the_case_ahead_becomes_the_one_in_hand_when_that_is_done():
+    make_case(1), make_case(1), make_case(1)
+    user = factories.make_reviewer()
+    in_hand, ahead = leases.take_case(user), leases.take_ahead(user)
+    decisions.decide(pair_id=in_hand.pairs[0].pk, verdict="reject", user=user)
+    promoted = leases.take_case(user)
+    assert (promoted.lease, promoted.lease.ahead, promoted.pairs) == (ahead.lease, False, ahead.pairs)
+    assert leases.take_ahead(user).lease.query not in {in_hand.lease.query, ahead.lease.query}
+
+
+def test_a_sign_of_life_renews_both_cases():
+    make_case(), make_case()
+    user = factories.make_reviewer()
+    leases.take_case(user), leases.take_ahead(user)
+    expire(user)
+    assert leases.renew(user) == 2
+    assert leases.take_case(factories.make_reviewer()) is None
+    leases.release(user)
+    assert leases.renew(user) == 0
+
+
+def test_a_case_ahead_that_expired_is_freed_as_any_other():
+    make_case(), make_case()
+    gone, here = factories.make_reviewer(), factories.make_reviewer()
+    leases.take_case(gone), leases.take_ahead(gone)
+    expire(gone)
+    assert leases.take_case(here) and leases.take_ahead(here)
+    assert leases.renew(gone) == 0
+
+
+def test_the_case_of_an_undone_verdict_comes_back_though_the_one_ahead_touches_it():
+    query, shared = factories.make_sku(), factories.make_sku()
+    factories.make_set(query, [shared])
+    factories.score_waiting_sets(0.8)
+    factories.make_set(factories.make_sku(), [factories.make_sku()])
+    factories.make_set(factories.make_sku(), [shared])
+    factories.score_waiting_sets(0.8)
+    user = factories.make_reviewer()
+    decided = leases.take_case(user).pairs[0]
+    decisions.decide(pair_id=decided.pk, verdict="reject", user=user)
+    assert leases.take_case(user) and leases.take_ahead(user)
+    decisions.undo(user=user)
+    assert leases.take_case(user, query_id=query.pk).pairs == [decided]
+
+
+def test_whatever_is_in_one_group_with_a_cases_listings_is_held_too():
+    twin, other = factories.make_sku(), factories.make_sku()
+    query = make_case(2)
+    grouped = factories.make_pair(0.95, left=query, right=twin)
+    factories.make_pair(0.8, left=twin, right=other)
+    assert Membership.objects.filter(sku=twin, group__isnull=False).exists(), grouped
+    assert leases.take_case(factories.make_reviewer()).lease.query == query
+    assert HeldSKU.objects.filter(sku=twin).exists()
+    assert leases.take_case(factories.make_reviewer()) is None
 
 
 def test_a_pair_that_opens_under_a_held_query_is_not_the_holders_until_they_take_it():
@@ -136,8 +205,11 @@ def test_it_counts_what_is_left_in_one_query(django_assert_num_queries):
 def test_the_number_of_queries_does_not_grow_with_the_queue(django_assert_max_num_queries):
     for _ in range(12):
         make_case(4)
+    user = factories.make_reviewer()
     with django_assert_max_num_queries(12):
-        leases.take_case(factories.make_reviewer())
+        leases.take_case(user)
+    with django_assert_max_num_queries(18):
+        leases.take_ahead(user)
 
 
 @pytest.mark.django_db(transaction=True)
