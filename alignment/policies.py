@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
 from alignment import logbook
@@ -15,29 +17,51 @@ from alignment.models import SKU, Actor, AuditEvent, CandidateSet, Category, Pol
 
 TEMPLATE_FIELDS = ("category", "language", "source")
 LONGEST_INSTRUCTION = 4000
+MOST_DUE_HOURS = 24 * 365
+
+
+class Rules(TypedDict, total=False):
+    """How people review what is borderline. What is left out stays as it is in force."""
+
+    guards: Sequence[str]
+    blind: bool
+    reasons: str
+    order: str
+    priority: int
+    due_hours: int | None
+    second_share: float
+    second_unsure: bool
+    check_share: float
+
+
+RULES = tuple(Rules.__annotations__)
+FIELDS = ("instruction", "accept_at", "review_at", *RULES)
 
 
 @dataclass
 class PolicyError(Exception):
-    """A version that cannot be published: the field at fault and what would be right."""
+    """A version that cannot be published: the field at fault ("" where it is none) and what would be right."""
 
     field: str
     message: str
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.message}"
+        return f"{self.field}: {self.message}" if self.field else self.message
 
 
 class Policies:
-    """A snapshot of the published versions, for work on many SKUs: two queries, then none."""
+    """A snapshot of the published versions, for work on many SKUs: two queries, then none.
 
-    def __init__(self) -> None:
+    `until` is the id of a version: what was in force when it had just been published.
+    """
+
+    def __init__(self, *, until: int | None = None) -> None:
         self.parents: dict[int, int | None] = dict(Category.objects.values_list("id", "parent_id"))
         self.root = next(category for category, parent in self.parents.items() if parent is None)
-        newest = PolicyVersion.objects.values("category").annotate(newest=Max("number")).values_list("category", "newest")
-        versions = PolicyVersion.objects.select_related("category").filter(number__in={number for _category, number in newest})
-        wanted = set(newest)
-        self.own = {version.category_id: version for version in versions if (version.category_id, version.number) in wanted}
+        published = PolicyVersion.objects.all() if until is None else PolicyVersion.objects.filter(pk__lte=until)
+        newest = published.order_by().values("category").annotate(newest=Max("pk")).values("newest")
+        versions = PolicyVersion.objects.select_related("category", "restores").filter(pk__in=newest)
+        self.own = {version.category_id: version for version in versions if not version.inherits}
 
     def of(self, category_id: int | None) -> PolicyVersion:
         """The version in force for a category: its own, else its nearest ancestor's. No category has the root's."""
@@ -48,9 +72,17 @@ class Policies:
             current = self.parents.get(current)
         raise LookupError("the root category has no policy: run manage.py migrate")
 
-    def categories_under(self, version: PolicyVersion) -> set[int]:
-        """The categories in which this version is in force."""
-        return {category for category in self.parents if self.of(category).pk == version.pk}
+    def governed(self, category_id: int) -> set[int]:
+        """The categories in which a version published for this one is in force: itself, and whoever inherits through it."""
+        return {category for category in self.parents if self._inherits_through(category, category_id)}
+
+    def _inherits_through(self, category_id: int, ancestor_id: int) -> bool:
+        current: int | None = category_id
+        while current is not None and current != ancestor_id:
+            if current in self.own:
+                return False
+            current = self.parents.get(current)
+        return current == ancestor_id
 
 
 def published(category: Category | None) -> PolicyVersion:
@@ -92,6 +124,38 @@ def fill_in(instruction: str, *, category: Category | None, language: str, sourc
     return instruction.format(category=category.path if category else "", language=language, source=source)
 
 
+def check_rules(rules: Rules) -> None:
+    """Raises PolicyError for what a version cannot say about reviewing."""
+    if unknown := [kind for kind in rules.get("guards", ()) if kind not in PolicyVersion.Guard.values]:
+        raise PolicyError("guards", _("%(kinds)s is no kind of fact that can guard.") % {"kinds": ", ".join(map(str, unknown))})
+    for field, choices in (("reasons", PolicyVersion.Reasons), ("order", PolicyVersion.Order), ("priority", PolicyVersion.Priority)):
+        if field in rules and rules[field] not in choices.values:  # type: ignore[literal-required]
+            raise PolicyError(field, _("Choose one of these: %(choices)s.") % {"choices": ", ".join(map(str, choices.labels))})
+    hours = rules.get("due_hours")
+    if hours is not None and not 1 <= hours <= MOST_DUE_HOURS:
+        raise PolicyError("due_hours", _("Give from 1 to %(most)s hours, or none.") % {"most": MOST_DUE_HOURS})
+    for field in ("second_share", "check_share"):
+        share = rules.get(field, 0.0)
+        if not isinstance(share, int | float) or not math.isfinite(share) or not 0 <= share <= 1:
+            raise PolicyError(field, _("A share is from none to all of the cases: 0 to 100 %."))
+
+
+def sets_of(categories: set[int], *, with_none: bool) -> Q:
+    """Candidate sets whose query SKUs are in these categories, and with `with_none` in none."""
+    within = Q(category__in=categories) | Q(category__isnull=True, query__category__in=categories)
+    return within | Q(category__isnull=True, query__category__isnull=True) if with_none else within
+
+
+def values_of(version: PolicyVersion) -> dict[str, Any]:
+    """What a version says, by field."""
+    return {field: getattr(version, field) for field in FIELDS}
+
+
+def changed(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
+    """The fields in which two versions' values differ: what was, and what is."""
+    return {field: [old[field], new[field]] for field in FIELDS if old[field] != new[field]}
+
+
 def publish(
     *,
     category: Category,
@@ -101,43 +165,61 @@ def publish(
     author: User | None,
     note: str = "",
     restores: PolicyVersion | None = None,
+    **rules: Unpack[Rules],
 ) -> PolicyVersion:
-    """Publish the next version of a category's policy and start its rollout. Raises PolicyError."""
+    """Publish the next version of a category's policy and start its rollout. Raises PolicyError, also where nothing would change."""
     instruction = instruction.strip()
     check_instruction(instruction)
     check_thresholds(accept_at, review_at)
+    check_rules(rules)
     with transaction.atomic():
         logbook.lock()
         previous = Policies().of(category.pk)
-        newest = PolicyVersion.objects.filter(category=category).aggregate(newest=Max("number"))["newest"] or 0
-        actor = Actor.of(author).uuid if author else None
-        version = PolicyVersion.objects.create(
-            category=category,
-            number=newest + 1,
-            instruction=instruction,
-            accept_at=accept_at,
-            review_at=review_at,
-            author=actor,
-            note=note[:500],
-            restores=restores,
-        )
-        final = CandidateSet.objects.aggregate(final=Max("id"))["final"] or 0
-        PolicyRollout.objects.create(policy=version, previous=previous, final_set_id=final)
-        AuditEvent.objects.create(actor=actor, action="publish policy", subject=str(version), detail={"version": version.number})
-        from alignment import scoring
-
-        scoring.wake(scoring.ROLL_OUT)
-    return version
+        values = values_of(previous) | {"instruction": instruction, "accept_at": accept_at, "review_at": review_at} | dict(rules)
+        values["guards"] = [kind for kind in PolicyVersion.Guard.values if kind in values["guards"]]
+        if not changed(values_of(previous), values):
+            raise PolicyError("", _("Nothing is changed: this is what is in force."))
+        return _append(category=category, values=values, previous=previous, author=author, note=note, restores=restores)
 
 
 def roll_back(*, version: PolicyVersion, author: User | None, note: str = "") -> PolicyVersion:
-    """Publish an older version again, under a new number."""
-    return publish(
-        category=version.category,
-        instruction=version.instruction,
-        accept_at=version.accept_at,
-        review_at=version.review_at,
-        author=author,
-        note=note,
-        restores=version,
-    )
+    """Publish an older version again, under a new number. Raises PolicyError where that is what is in force."""
+    return publish(category=version.category, author=author, note=note, restores=version, **values_of(version))
+
+
+def inherit(*, category: Category, author: User | None, note: str = "") -> PolicyVersion:
+    """End a category's own policy: what its parent has is in force again, and follows it from now on. Raises PolicyError."""
+    with transaction.atomic():
+        logbook.lock()
+        snapshot = Policies()
+        previous = snapshot.own.get(category.pk)
+        if previous is None:
+            raise PolicyError("", _("This category has no policy of its own to end."))
+        if category.parent_id is None:
+            raise PolicyError("", _("All categories inherit from this one: it keeps a policy of its own."))
+        followed = snapshot.of(category.parent_id)
+        return _append(category=category, values=values_of(followed), previous=previous, author=author, note=note, restores=followed)
+
+
+def _append(
+    *,
+    category: Category,
+    values: dict[str, Any],
+    previous: PolicyVersion,
+    author: User | None,
+    note: str,
+    restores: PolicyVersion | None,
+) -> PolicyVersion:
+    from alignment import scoring
+
+    newest = PolicyVersion.objects.filter(category=category).aggregate(newest=Max("number"))["newest"] or 0
+    actor = Actor.of(author).uuid if author else None
+    version = PolicyVersion.objects.create(category=category, number=newest + 1, author=actor, note=note[:500], restores=restores, **values)
+    final = CandidateSet.objects.aggregate(final=Max("id"))["final"] or 0
+    PolicyRollout.objects.create(policy=version, previous=previous, final_set_id=final)
+    detail: dict[str, Any] = {"version": version.number, "changed": changed(values_of(previous), values)}
+    if restores is not None:
+        detail["restores"] = str(restores)
+    AuditEvent.objects.create(actor=actor, action="publish policy", subject=str(version)[:200], detail=detail)
+    scoring.wake(scoring.ROLL_OUT)
+    return version

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from alignment import logbook, scoring
 from alignment.models import CandidateSet, PolicyRollout
-from alignment.policies import Policies
+from alignment.policies import Policies, sets_of
 
 CHUNK = 50
 
@@ -27,11 +27,10 @@ def advance() -> bool:
         rollout = PolicyRollout.objects.select_related("policy", "previous").filter(finished_at__isnull=True).order_by("id").first()
         if rollout is None:
             return False
-        policies = Policies()
-        categories = policies.categories_under(rollout.policy)
-        within = Q(category__in=categories) | Q(category__isnull=True, query__category__in=categories)
-        if policies.root in categories:
-            within |= Q(category__isnull=True, query__category__isnull=True)
+        # As it was then: what has been published since has a rollout of its own, which takes this one's work as done.
+        policies = Policies(until=rollout.policy_id)
+        categories = policies.governed(rollout.policy.category_id)
+        within = sets_of(categories, with_none=policies.root in categories)
         ids = list(
             CandidateSet.objects.filter(within, pk__gt=rollout.last_set_id, pk__lte=rollout.final_set_id)
             .order_by("pk")

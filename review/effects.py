@@ -29,19 +29,6 @@ class Move:
     pairs: int
 
 
-def governed(category: Category) -> set[int]:
-    """The categories that a version published for this one would be in force in: itself and whoever inherits through it."""
-    snapshot = Policies()
-    under = set()
-    for candidate in snapshot.parents:
-        current: int | None = candidate
-        while current is not None and current != category.pk and current not in snapshot.own:
-            current = snapshot.parents.get(current)
-        if current == category.pk:
-            under.add(candidate)
-    return under
-
-
 def moved_by(category: Category, *, accept_at: float, review_at: float) -> list[Move]:
     """Scored pairs without a person's verdict that would change their route. Both directions are read with the same thresholds."""
     routed = (
@@ -61,7 +48,7 @@ def moved_by(category: Category, *, accept_at: float, review_at: float) -> list[
 
 
 def _undecided(category: Category) -> QuerySet[Pair]:
-    under = governed(category)
+    under = Policies().governed(category.pk)
     here = Q(category__in=under)
     if category.parent_id is None:
         here |= Q(category__isnull=True)

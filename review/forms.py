@@ -11,17 +11,90 @@ from django.utils.translation import gettext_lazy as _
 
 from alignment import catalogue
 from alignment.candidates import MOST_CANDIDATES
-from alignment.models import CandidateRun, Category, Source
-from alignment.policies import LONGEST_INSTRUCTION
+from alignment.models import CandidateRun, Category, PolicyVersion, Source
+from alignment.policies import LONGEST_INSTRUCTION, MOST_DUE_HOURS
+
+
+class PercentField(forms.FloatField):
+    """A share from 0 to 1 that people read and write as a percentage."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=0, max_value=100, widget=forms.NumberInput(attrs={"step": "any"}), **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{100 * value:.6g}" if isinstance(value, float | int) else value
+
+    def clean(self, value: Any) -> float:
+        percent = super().clean(value)
+        return round(percent / 100, 8) if percent is not None else 0.0
 
 
 class PolicyForm(forms.Form):
     """Shape only; what a policy may say is checked where it is published."""
 
-    instruction = forms.CharField(label=_("Instruction"), max_length=LONGEST_INSTRUCTION, widget=forms.Textarea(attrs={"rows": 5}))
-    accept_at = forms.FloatField(label=_("Accept at and over"), min_value=0, max_value=1, widget=forms.NumberInput(attrs={"step": "any"}))
-    review_at = forms.FloatField(label=_("Review at and over"), min_value=0, max_value=1, widget=forms.NumberInput(attrs={"step": "any"}))
-    note = forms.CharField(label=_("Why"), max_length=500, required=False)
+    instruction = forms.CharField(
+        label=_("Instruction"),
+        max_length=LONGEST_INSTRUCTION,
+        help_text=_("Written in English: what must be equal for two listings to be the same product, and what does not matter."),
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
+    accept_at = forms.FloatField(
+        label=_("Accept at and over"),
+        min_value=0,
+        max_value=1,
+        help_text=_("Such pairs are joined without a person."),
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    review_at = forms.FloatField(
+        label=_("Review at and over"),
+        min_value=0,
+        max_value=1,
+        help_text=_("From here to there people decide; what is lower is discarded."),
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    guards = forms.MultipleChoiceField(
+        label=_("Guards"),
+        choices=PolicyVersion.Guard.choices,
+        required=False,
+        help_text=_("Where two listings say different things of one of these, the pair goes to a person however high its score."),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    order = forms.ChoiceField(label=_("Order"), choices=PolicyVersion.Order.choices, help_text=_("Which of its pairs are asked first."))
+    priority = forms.TypedChoiceField(
+        label=_("Priority"),
+        choices=PolicyVersion.Priority.choices,
+        coerce=int,
+        help_text=_("Higher priorities come before all others, whatever their order."),
+    )
+    due_hours = forms.IntegerField(
+        label=_("Due within, in hours"),
+        min_value=1,
+        max_value=MOST_DUE_HOURS,
+        required=False,
+        help_text=_("Pairs that wait longer are overdue and come first. Empty: no limit."),
+    )
+    reasons = forms.ChoiceField(
+        label=_("Reason of a reject"), choices=PolicyVersion.Reasons.choices, help_text=_("What differs, in one press after “different”.")
+    )
+    blind = forms.BooleanField(
+        label=_("Hide scores until the verdict"), required=False, help_text=_("So that the model's opinion does not become the person's.")
+    )
+    second_share = PercentField(
+        label=_("Second opinion, % of cases"),
+        required=False,
+        help_text=_("These cases are shown to another person too, who does not see the first verdict."),
+    )
+    second_unsure = forms.BooleanField(
+        label=_("A second opinion after every “unsure”"), required=False, help_text=_("Beside the share above.")
+    )
+    check_share = PercentField(
+        label=_("Hidden checks, % of cases"),
+        required=False,
+        help_text=_("These cases carry a pair whose answer is known, to measure how right people are. Their answers are no decisions."),
+    )
+    note = forms.CharField(
+        label=_("Why"), max_length=500, required=False, help_text=_("For whoever reads the history. Shown beside the version.")
+    )
 
 
 class PlaygroundForm(forms.Form):

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView as PlainView
 
 from alignment import candidates as sets
-from alignment import catalogue, export, groups, importing
+from alignment import catalogue, export, groups, importing, policies
 from alignment.api import serializers
 from alignment.api.errors import Conflict
 from alignment.api.pagination import answer, page, stated, whole
@@ -40,7 +40,6 @@ from alignment.models import (
     Source,
     User,
 )
-from alignment.policies import Policies
 
 STREAMED = {"csv": ("text/csv; charset=utf-8", export.as_csv), "ndjson": ("application/x-ndjson", export.as_ndjson)}
 POSITION_HEADER = "X-Log-Position"
@@ -304,7 +303,7 @@ class PolicyList(APIView):
 
     @extend_schema(parameters=parameters(), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        snapshot = Policies()
+        snapshot = policies.Policies()
         rows, following = page(request, Category.objects.all())
         results = []
         for category in rows:
@@ -314,9 +313,7 @@ class PolicyList(APIView):
                     "category": category.path,
                     "version": policy.number,
                     "inherited_from": None if category.pk in snapshot.own else policy.category.path,
-                    "instruction": policy.instruction,
-                    "accept_at": policy.accept_at,
-                    "review_at": policy.review_at,
+                    **policies.values_of(policy),
                     "published_at": policy.created_at,
                 }
             )

@@ -13,8 +13,20 @@ from alignment.models.catalogue import Category
 class PolicyVersion(models.Model):
     """Immutable (triggers refuse UPDATE and DELETE). The published version of a category is its highest number.
 
-    Beside what the model is asked and where its scores lead, it says how people review what is borderline.
+    One that restores another category's version ends its own category's policy: what is inherited is in force there again.
+    Beside what the model is asked and where its scores lead, a version says how people review what is borderline.
     """
+
+    class Guard(models.TextChoices):
+        VOLUME = "volume", _("Volume")
+        MASS = "mass", _("Weight")
+        LENGTH = "length", _("Length")
+        POWER = "power", _("Power")
+        VOLTAGE = "voltage", _("Voltage")
+        CHARGE = "charge", _("Battery")
+        COUNT = "count", _("Pieces")
+        MODEL_CODE = "model code", _("Model code")
+        SIZE = "size", _("Size")
 
     class Order(models.TextChoices):
         OLDEST = "oldest", _("Oldest first")
@@ -72,6 +84,11 @@ class PolicyVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.category}, version {self.number}"
+
+    @property
+    def inherits(self) -> bool:
+        """Whether it ends its category's own policy. Reads `restores`."""
+        return self.restores is not None and self.restores.category_id != self.category_id
 
 
 class PolicyRollout(models.Model):

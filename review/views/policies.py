@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -41,12 +42,12 @@ def policy(request: HttpRequest, category_id: int) -> HttpResponse:
     category = get_object_or_404(Category, pk=category_id)
     snapshot = policies.Policies()
     in_force = snapshot.of(category.pk)
-    form = PolicyForm(request.POST or None, initial=_values(in_force))
+    form = PolicyForm(request.POST or None, initial=policies.values_of(in_force))
     if request.method == "POST" and form.is_valid():
         try:
             version = policies.publish(category=category, author=person(request), **form.cleaned_data)
         except policies.PolicyError as error:
-            form.add_error(error.field, error.message)
+            form.add_error(error.field or None, error.message)
         else:
             messages.success(
                 request, _("Version %(number)s is published. What it changes is worked through now.") % {"number": version.number}
@@ -57,7 +58,7 @@ def policy(request: HttpRequest, category_id: int) -> HttpResponse:
         "form": form,
         "in_force": in_force,
         "inherited": in_force.category_id != category.pk,
-        "next_number": _next_number(category, snapshot),
+        "next_number": _next_number(category),
         "history": _history(category),
         "fields": [f"{{{name}}}" for name in policies.TEMPLATE_FIELDS],
         "rollouts": unfinished_rollouts(),
@@ -83,24 +84,36 @@ def policy_effect(request: HttpRequest, category_id: int) -> HttpResponse:
 def roll_back(request: HttpRequest, version_id: int) -> HttpResponse:
     version = get_object_or_404(PolicyVersion.objects.select_related("category"), pk=version_id)
     note = _("Back to version %(number)s") % {"number": version.number}
-    published = policies.roll_back(version=version, author=person(request), note=note)
-    messages.success(
-        request, _("Version %(old)s is in force again, as version %(new)s.") % {"old": version.number, "new": published.number}
-    )
+    try:
+        published = policies.roll_back(version=version, author=person(request), note=note)
+    except policies.PolicyError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(
+            request, _("Version %(old)s is in force again, as version %(new)s.") % {"old": version.number, "new": published.number}
+        )
     return redirect("policy", category_id=version.category_id)
+
+
+@admin_required
+@require_POST
+def inherit(request: HttpRequest, category_id: int) -> HttpResponse:
+    category = get_object_or_404(Category, pk=category_id)
+    try:
+        policies.inherit(category=category, author=person(request))
+    except policies.PolicyError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, _("The policy of the category above is in force here again."))
+    return redirect("policy", category_id=category.pk)
 
 
 def unfinished_rollouts() -> list[PolicyRollout]:
     return list(PolicyRollout.objects.select_related("policy__category").filter(finished_at__isnull=True).order_by("pk")[:20])
 
 
-def _values(version: PolicyVersion) -> dict[str, Any]:
-    return {"instruction": version.instruction, "accept_at": version.accept_at, "review_at": version.review_at}
-
-
-def _next_number(category: Category, snapshot: policies.Policies) -> int:
-    own = snapshot.own.get(category.pk)
-    return own.number + 1 if own else 1
+def _next_number(category: Category) -> int:
+    return (category.policy_versions.aggregate(newest=Max("number"))["newest"] or 0) + 1
 
 
 def _history(category: Category) -> list[dict[str, Any]]:

@@ -25,7 +25,8 @@ def root() -> Category:
 
 
 def form(**fields):
-    return {"instruction": "Same product?", "accept_at": "0.95", "review_at": "0.6", "note": "stricter"} | fields
+    shown = {"order": "oldest", "priority": "0", "reasons": "off", "second_share": "0", "check_share": "0"}
+    return shown | {"instruction": "Same product?", "accept_at": "0.95", "review_at": "0.6", "note": "stricter"} | fields
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -68,6 +69,31 @@ def test_a_wrong_value_is_told_at_its_field(client, admin, field, fields):
     page = client.post(reverse("policy", args=[root().pk]), form(**fields))
     assert page.status_code == 422
     assert page.context["form"].errors[field]
+
+
+def test_the_form_says_how_people_review_and_shows_it_again(client, admin):
+    fields = {"guards": ["volume", "size"], "blind": "on", "reasons": "required", "order": "uncertain", "priority": "1", "due_hours": "48"}
+    client.post(reverse("policy", args=[root().pk]), form(second_share="7", second_unsure="on", check_share="2.5", **fields))
+    version = published(root())
+    assert (version.guards, version.blind, version.reasons, version.order) == (["volume", "size"], True, "required", "uncertain")
+    assert (version.priority, version.due_hours, version.second_share, version.check_share) == (1, 48, 0.07, 0.025)
+    page = client.get(reverse("policy", args=[root().pk])).content.decode()
+    assert 'name="second_share" value="7"' in page and 'name="check_share" value="2.5"' in page
+    assert page.count("checked") == 4
+
+
+def test_publishing_without_a_change_is_refused_in_words(client, admin):
+    client.post(reverse("policy", args=[root().pk]), form())
+    page = client.post(reverse("policy", args=[root().pk]), form(note="again"))
+    assert page.status_code == 422 and "Nothing is changed" in page.content.decode()
+
+
+def test_a_category_goes_back_to_what_it_inherits(client, admin):
+    category = factories.make_category("Baby > Strollers")
+    client.post(reverse("policy", args=[category.pk]), form())
+    client.post(reverse("policy-inherit", args=[category.pk]))
+    assert published(category) == published(root())
+    assert "Has no policy of its own" in client.get(reverse("policy", args=[category.pk])).content.decode()
 
 
 def test_a_category_without_its_own_policy_says_whose_is_in_force(client, admin):
