@@ -13,31 +13,12 @@ from django.db.models import Count, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from alignment import facts
 from alignment.models import SKU, Actor, Decision, Membership, Pair, PolicyVersion
 from alignment.policies import render_instruction
-from alignment.quantities import Comparison, Quantity, compare, quantities
 from alignment.rendering import fold
-from review import leases
+from review import differences, leases
 
-KINDS: dict[str, Promise] = {
-    "count": _("Pieces"),
-    "volume": _("Volume"),
-    "mass": _("Weight"),
-    "length": _("Length"),
-    "power": _("Power"),
-    "energy": _("Energy"),
-    "voltage": _("Voltage"),
-    "current": _("Current"),
-    "charge": _("Battery"),
-    "frequency": _("Frequency"),
-    "pressure": _("Pressure"),
-    "duration": _("Time"),
-    "temperature": _("Temperature"),
-    "storage": _("Storage"),
-    "light": _("Light"),
-    "colour temperature": _("Colour temperature"),
-    "noise": _("Noise"),
-}
 VERDICTS: dict[str, Promise] = {
     Decision.Verdict.ACCEPT: _("Same"),
     Decision.Verdict.REJECT: _("Different"),
@@ -85,7 +66,7 @@ class Candidate:
     forward: float | None
     reverse: float | None
     same_gtin: bool
-    quantities: list[tuple[Promise, Comparison]]
+    compared: differences.Differences
     current: bool = False
     earlier: list[EarlierVerdict] = field(default_factory=list)
 
@@ -95,7 +76,7 @@ def describe(case: leases.Case, *, current: int | None = None) -> dict[str, Any]
     query = case.pairs[0].query
     asked = _facts(query)
     earlier = _earlier([pair.pk for pair in case.pairs])
-    said = _quantities(query)
+    said = facts.of(query)
     candidates = [_candidate(pair, query, asked, said, earlier[pair.pk]) for pair in case.pairs]
     chosen = next((candidate for candidate in candidates if candidate.pair.pk == current), candidates[0])
     chosen.current = True
@@ -121,24 +102,18 @@ def web_address(url: str) -> str:
     return url.strip() if parts.scheme.lower() in {"http", "https"} and parts.netloc else ""
 
 
-def _candidate(pair: Pair, query: SKU, asked: dict[str, Fact], said: list[Quantity], earlier: list[EarlierVerdict]) -> Candidate:
+def _candidate(pair: Pair, query: SKU, asked: dict[str, Fact], said: list[facts.Fact], earlier: list[EarlierVerdict]) -> Candidate:
     sku = pair.right if pair.query_id == pair.left_id else pair.left
-    facts = [Fact(fact.name, fact.value, _agrees(fact, asked.get(name))) for name, fact in _facts(sku).items()]
+    attributes = [Fact(fact.name, fact.value, _agrees(fact, asked.get(name))) for name, fact in _facts(sku).items()]
     return Candidate(
         pair=pair,
-        listing=Listing(sku, facts, web_address(sku.url), sku.description[:LONGEST_DESCRIPTION]),
+        listing=Listing(sku, attributes, web_address(sku.url), sku.description[:LONGEST_DESCRIPTION]),
         forward=pair.score.probability if pair.score else None,
         reverse=pair.reverse_score.probability if pair.reverse_score else None,
         same_gtin=bool(sku.gtin) and sku.gtin == query.gtin,
-        quantities=[(KINDS[one.kind], one) for one in compare(said, _quantities(sku))],
+        compared=differences.between(said, facts.of(sku)),
         earlier=earlier,
     )
-
-
-def _quantities(sku: SKU) -> list[Quantity]:
-    """What title and attributes say in numbers. Descriptions speak of much beside the product."""
-    values = (f"{fact.name}: {fact.value}" for name, fact in _facts(sku).items() if name != "gtin")
-    return quantities("\n".join((sku.title, *values)), sku.language)
 
 
 def _facts(sku: SKU) -> dict[str, Fact]:

@@ -5,14 +5,14 @@ The units' sizes are pint's; what a shop writes for them is ours.
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
 
 import pint
+
+from alignment.facts.fact import Fact
 
 REGISTRY: pint.UnitRegistry[float] = pint.UnitRegistry(cache_folder=None)
 REGISTRY.define("piece = [pieces]")
@@ -90,31 +90,6 @@ DRINKS = re.compile(r"\b(?:ml|cl|bottles?|cups?|mugs?|tumblers?|flasks?|drinks?|
 # Where "." groups digits by three and "," comes before the decimals.
 COMMA_LANGUAGES = {"de", "fr", "es", "it", "pt", "nl", "pl", "cs", "sv", "da", "fi", "nb", "no", "ru", "uk", "tr"}
 LONGEST_TEXT = 20_000
-# 11 in are sold as 28 cm, 8 oz as 240 ml: what one of two shops rounded is the same. Other kinds are not converted by anybody.
-TOLERANCES = {"volume": 0.02, "mass": 0.02, "length": 0.02}
-EXACT = 0.001
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """An amount in its kind's unit (see `UNITS`; "count" in pieces), and the words it was read from."""
-
-    kind: str
-    amount: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What two texts say of one kind: `query` and `candidate` are the words, "" where one says nothing.
-
-    `agrees`: True for the same amount, False for other amounts, None where only one side says something.
-    """
-
-    kind: str
-    query: str
-    candidate: str
-    agrees: bool | None
 
 
 NUMBER = r"\d+(?:[.,]\d+)*"
@@ -129,6 +104,12 @@ MEASURE = re.compile(
     rf"(?:\s?[x×*]\s?(?P<times>\d+)(?![\d.,]))?",
     re.I,
 )
+# 100-240 V is one range; 110/220 V are two amounts.
+RANGE = re.compile(
+    rf"(?<![A-Za-zÀ-ÿ0-9.,/-])(?P<low>{NUMBER})\s?[A-Za-z伏]{{0,3}}\s?[-–—~～至]\s?(?P<high>{NUMBER})\s?(?:{UNIT}){END}",
+    re.I,
+)
+BOTH = re.compile(rf"(?<![A-Za-zÀ-ÿ0-9.,/-])(?P<first>{NUMBER})\s?/\s?{NUMBER}\s?(?:{UNIT}){END}", re.I)
 CHINESE_COUNT = "(?P<chinese>[一二两三四五六七八九十])[件个只条支片包袋瓶盒双粒](?:套|装)"
 COUNT = re.compile(
     r"(?<![A-Za-zÀ-ÿ0-9.,])(?<![A-Za-zÀ-ÿ0-9]-)"
@@ -138,7 +119,7 @@ COUNT = re.compile(
 )
 
 
-def quantities(text: str, language: str = "") -> list[Quantity]:
+def quantities(text: str, language: str = "") -> list[Fact]:
     """What a text says in numbers with units, in the order of their places. `language` decides what 1.500 means.
 
     2 x 5 kg is a count of 2 and a mass of 5 kg; 72 x 24 inch are two lengths. Ounces are a volume where the text speaks of drinks.
@@ -148,61 +129,45 @@ def quantities(text: str, language: str = "") -> list[Quantity]:
     return [quantity for _place, quantity in sorted(found, key=lambda one: one[0])]
 
 
-def compare(query: Sequence[Quantity], candidate: Sequence[Quantity]) -> list[Comparison]:
-    """Conflicts first, then what only one side says, then what both do. An amount that a text gives twice, or in two units, counts once."""
-    found = []
-    for kind in dict.fromkeys(quantity.kind for quantity in (*query, *candidate)):
-        asked, offered = _distinct(kind, query), _distinct(kind, candidate)
-        for one in list(asked):
-            if (other := next((it for it in offered if _same(kind, one.amount, it.amount)), None)) is not None:
-                asked.remove(one)
-                offered.remove(other)
-                found.append(Comparison(kind, one.text, other.text, True))
-        if asked and offered:
-            found.append(Comparison(kind, _words(asked), _words(offered), False))
-        elif asked or offered:
-            found.append(Comparison(kind, _words(asked), _words(offered), None))
-    return sorted(found, key=lambda one: (one.agrees is not False, one.agrees is not None))
-
-
-def _distinct(kind: str, found: Sequence[Quantity]) -> list[Quantity]:
-    kept: list[Quantity] = []
-    for quantity in found:
-        if quantity.kind == kind and not any(_same(kind, quantity.amount, other.amount) for other in kept):
-            kept.append(quantity)
-    return kept
-
-
-def _same(kind: str, one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=TOLERANCES.get(kind, EXACT), abs_tol=1e-9)
-
-
-def _words(found: Sequence[Quantity]) -> str:
-    return ", ".join(dict.fromkeys(quantity.text for quantity in found))
-
-
-def _measures(text: str, language: str) -> Iterator[tuple[int, Quantity]]:
+def _measures(text: str, language: str) -> Iterator[tuple[int, Fact]]:
     drinks = bool(DRINKS.search(text))
+    ranges = {}
+    for match in RANGE.finditer(text):
+        kind, unit = _unit(match)
+        low, high = (_amount(kind, unit, _number(match[side], language)) for side in ("low", "high"))
+        if low < high:
+            ranges[match.end()] = match
+            yield match.start(), Fact(kind, match[0], low, high)
+    for match in BOTH.finditer(text):
+        kind, unit = _unit(match)
+        if kind in ("voltage", "frequency"):
+            yield match.start(), Fact(kind, match[0], _amount(kind, unit, _number(match["first"], language)))
     for match in MEASURE.finditer(text):
-        kind, unit = next(NAMES[name] for name, value in match.groupdict().items() if value is not None and name in NAMES)
+        if match.end() in ranges:
+            continue
+        kind, unit = _unit(match)
         if unit == "ounce" and drinks:
             kind, unit = "volume", "fluid_ounce"
         numbers = [_number(part, language) for part in re.split(r"\s?[x×*]\s?", match["numbers"])]
         words = match[0].strip()
         if kind != "length" and len(numbers) == 2 and numbers[0] == int(numbers[0]):
-            yield match.start(), Quantity("count", numbers.pop(0), words)
+            yield match.start(), Fact("count", words, numbers.pop(0))
         if match["sign"] and kind == "temperature":
             numbers[0] = -numbers[0]
         for number in numbers:
-            yield match.start(), Quantity(kind, _amount(kind, unit, number), words)
+            yield match.start(), Fact(kind, words, _amount(kind, unit, number))
         if match["times"]:
-            yield match.end(), Quantity("count", float(match["times"]), words)
+            yield match.end(), Fact("count", words, float(match["times"]))
 
 
-def _counts(text: str) -> Iterator[tuple[int, Quantity]]:
+def _unit(match: re.Match[str]) -> tuple[str, str]:
+    return next(NAMES[name] for name, value in match.groupdict().items() if value is not None and name in NAMES)
+
+
+def _counts(text: str) -> Iterator[tuple[int, Fact]]:
     for match in COUNT.finditer(text):
         number = match["before"] or match["after"]
-        yield match.start(), Quantity("count", float(number) if number else float(CHINESE_DIGITS[match["chinese"]]), match[0].strip())
+        yield match.start(), Fact("count", match[0].strip(), float(number) if number else float(CHINESE_DIGITS[match["chinese"]]))
 
 
 def _number(text: str, language: str) -> float:
