@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -23,6 +23,17 @@ def split_path(path: str) -> list[str]:
 def under(path: str, *, field: str = "category__path") -> Q:
     """Rows of a category and of all below it, by the category's path."""
     return Q(**{field: path}) | Q(**{f"{field}__startswith": f"{path}{Category.SEPARATOR}"})
+
+
+def languages() -> list[str]:
+    """Every language that a SKU is in: one step of an index a language, however many SKUs there are."""
+    step = "SELECT min(language) FROM alignment_sku"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH RECURSIVE found(language) AS ({step} UNION ALL SELECT ({step} WHERE language > found.language) FROM found "  # noqa: S608
+            "WHERE found.language IS NOT NULL) SELECT language FROM found WHERE language <> ''"
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def get_category(path: str, *, create: bool = False) -> Category | None:

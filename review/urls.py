@@ -2,7 +2,21 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
-from review.views import account, candidates, cases, conflicts, evaluations, help, holds, imports, playground, policies, scoring
+from review.views import (
+    account,
+    candidates,
+    cases,
+    conflicts,
+    evaluations,
+    help,
+    holds,
+    imports,
+    pairs,
+    playground,
+    policies,
+    scoring,
+    skus,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", account.home, name="home"),
@@ -27,6 +41,13 @@ urlpatterns: list[URLPattern] = [
     path("review/heartbeat/", holds.heartbeat, name="heartbeat"),
     path("review/paused/", cases.paused, name="paused"),
     path("escalated/", cases.escalated, name="escalated"),
+    path("catalogue/", skus.catalogue_list, name="catalogue"),
+    path("catalogue/skus/<uuid:sku>/", skus.detail, name="sku"),
+    path("catalogue/skus/<uuid:sku>/language/", skus.correct_language, name="sku-language"),
+    path("catalogue/skus/<uuid:sku>/review/", skus.review, name="sku-review"),
+    path("pairs/<int:pair_id>/", pairs.detail, name="pair"),
+    path("pairs/<int:pair_id>/withdraw/", pairs.withdraw, name="pair-withdraw"),
+    path("pairs/<int:pair_id>/forget/", pairs.forget, name="pair-forget"),
     path("policies/", policies.policy_list, name="policies"),
     path("policies/<int:category_id>/", policies.policy, name="policy"),
     path("policies/<int:category_id>/effect/", policies.policy_effect, name="policy-effect"),

@@ -94,6 +94,12 @@ class SKU(models.Model):
             models.CheckConstraint(condition=~Q(external_id=""), name="a_sku_has_an_external_id"),
             models.CheckConstraint(condition=~Q(title=""), name="a_sku_has_a_title"),
         ]
+        indexes = [
+            models.Index(fields=["updated_at", "id"], name="skus_by_change"),
+            models.Index(fields=["source", "updated_at", "id"], name="skus_of_a_source_by_change"),
+            models.Index(fields=["language", "updated_at", "id"], name="skus_of_a_language_by_change"),
+            models.Index(fields=["updated_at", "id"], condition=Q(delisted_at__isnull=False), name="delisted_skus_by_change"),
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -1,0 +1,104 @@
+"""What was decided, as pages tell it: who, when, how long they looked, why; and what nobody may see before they decided themselves."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from alignment.models import Actor, Decision, Note, Pair, User
+
+VERDICTS: dict[str, Promise] = {
+    Decision.Verdict.ACCEPT: _("Same"),
+    Decision.Verdict.REJECT: _("Different"),
+    Decision.Verdict.UNSURE: _("Unsure"),
+    Decision.Verdict.WITHDRAW: _("Taken back"),
+}
+SIGNS = {
+    Decision.Verdict.ACCEPT: "=",
+    Decision.Verdict.REJECT: "≠",
+    Decision.Verdict.UNSURE: "?",
+    Decision.Verdict.WITHDRAW: "↶",
+}
+REASONS: dict[str, Promise] = {
+    "text changed": _("the text changed"),
+    "new route": _("it was routed anew"),
+    "settled a conflict": _("settled a conflict"),
+}
+SOMEONE = _("someone who left")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One decision as a page tells it. `user` is None for a policy and for someone who left."""
+
+    decision: Decision
+    verdict: Promise
+    sign: str
+    user: User | None
+    reasons: list[Promise | str]
+    note: Note | None
+    stands: bool = False
+
+    @property
+    def by_policy(self) -> bool:
+        return self.decision.by == Decision.By.POLICY
+
+
+def people(actors: Iterable[uuid.UUID | None]) -> dict[uuid.UUID, User]:
+    """The accounts behind opaque ids; who left is not among them."""
+    wanted = {actor for actor in actors if actor}
+    found = Actor.objects.select_related("user").filter(pk__in=wanted, user__isnull=False) if wanted else []
+    return {actor.pk: actor.user for actor in found if actor.user}
+
+
+def lines(decisions: QuerySet[Decision] | Sequence[Decision], *, standing: Iterable[int | None] = ()) -> list[Line]:
+    """Decisions as lines, in the order given; `standing` are the ids of those in force. Two queries beside their own."""
+    if isinstance(decisions, QuerySet):
+        decisions = list(decisions.select_related("policy__category", "withdraws"))
+    users = people(decision.actor for decision in decisions)
+    noted = [decision.pk for decision in decisions if decision.note_hash]
+    notes = {note.decision_id: note for note in Note.objects.filter(decision__in=noted)} if noted else {}
+    in_force = {pk for pk in standing if pk}
+    return [
+        Line(
+            decision=decision,
+            verdict=VERDICTS[decision.verdict],
+            sign=SIGNS[Decision.Verdict(decision.verdict)],
+            user=users.get(decision.actor) if decision.actor else None,
+            reasons=_reasons(decision),
+            note=notes.get(decision.pk),
+            stands=decision.pk in in_force,
+        )
+        for decision in decisions
+    ]
+
+
+def hidden(pairs: Sequence[Pair], user: User) -> set[int]:
+    """Pairs whose first verdict this person must not see: a second opinion is wanted, and theirs was not given yet."""
+    waiting = [pair.pk for pair in pairs if pair.in_review and pair.stage == Pair.Stage.SECOND]
+    return set(waiting) - _decided(waiting, user) if waiting and not user.is_admin else set()
+
+
+def blind(pairs: Sequence[Pair], user: User) -> set[int]:
+    """Pairs whose scores this person must not see before their verdict: their policy says so. Reads each pair's policy."""
+    open_ = [pair.pk for pair in pairs if pair.in_review and pair.policy and pair.policy.blind]
+    return set(open_) - _decided(open_, user) if open_ and not user.is_admin else set()
+
+
+def _decided(pair_ids: Sequence[int], user: User) -> set[int]:
+    mine = Actor.objects.filter(user=user).values("pk")
+    return set(Decision.objects.filter(pair__in=pair_ids, actor__in=mine).values_list("pair_id", flat=True))
+
+
+def _reasons(decision: Decision) -> list[Promise | str]:
+    found: list[Promise | str] = []
+    if decision.reject_reason:
+        found.append(Decision.RejectReason(decision.reject_reason).label)
+    if decision.reason:
+        found.append(REASONS.get(decision.reason, decision.reason))
+    return found

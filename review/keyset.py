@@ -1,0 +1,139 @@
+"""Pages by key, never by offset: a page costs the same wherever it is, ties end, and rows that come meanwhile shift nothing.
+
+Rows are in the order of one field, then of their source, then of their id; the other way round is the exact mirror. Several
+querysets can be walked as one, merged by that order.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import connection
+from django.db.models import DateTimeField, F, Field, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast
+
+LONGEST_CURSOR = 1000
+LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Key:
+    """One row's place: the value it is sorted by, which of the querysets it is of, its id."""
+
+    value: Any
+    source: int
+    pk: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows, in order, and the cursors that lead on; empty where nothing is."""
+
+    rows: list[Any]
+    before: str
+    after: str
+
+
+def page(sources: Sequence[QuerySet[Any]], *, field: str, descending: bool, size: int, after: str = "", before: str = "") -> Page:
+    """The page after one cursor or before another, the first one without. A cursor that cannot be read starts anew."""
+    sort = _field(sources[0], field)
+    start, backwards = (_decode(before, sort), True) if before else (_decode(after, sort), False)
+    backwards = backwards and start is not None
+    found = walk(sources, field=field, descending=descending != backwards, start=start, size=size + 1)
+    more, found = len(found) > size, found[:size]
+    if backwards:
+        found.reverse()
+    has_before, has_after = (more, True) if backwards else (start is not None, more)
+    return Page(
+        rows=[row for _key, row in found],
+        before=_encode(found[0][0]) if found and has_before else "",
+        after=_encode(found[-1][0]) if found and has_after else "",
+    )
+
+
+def walk(sources: Sequence[QuerySet[Any]], *, field: str, descending: bool, size: int, start: Key | None = None) -> list[tuple[Key, Any]]:
+    """At most `size` rows beyond a key, each with its own, in order."""
+    found: list[tuple[Key, Any]] = []
+    for index, rows in enumerate(sources):
+        sort = _field(rows, field)
+        rows = rows.annotate(sort_key=_comparable(sort)) if _as_text(sort) else rows
+        if start is not None:
+            rows = rows.filter(_beyond(sort, start, index, descending=descending))
+        for row in rows.order_by(*_order(sort, descending=descending))[:size]:
+            found.append((Key(row.sort_key if _as_text(sort) else getattr(row, sort.attname), index, row.pk), row))
+    if len(sources) > 1:
+        found.sort(key=lambda one: (one[0].value is not None, one[0].value, one[0].source, one[0].pk), reverse=descending)
+    return found[:size]
+
+
+def _field(rows: QuerySet[Any], name: str) -> Field[Any, Any]:
+    try:
+        found = rows.model._meta.pk if name == "pk" else rows.model._meta.get_field(name)
+    except FieldDoesNotExist as error:
+        raise ValueError(f"{rows.model.__name__} is sorted by fields of its own only") from error
+    assert isinstance(found, Field)
+    return found
+
+
+def _as_text(field: Field[Any, Any]) -> bool:
+    """SQLite keeps times as text, with three digits after the second by its own clock and six by Python's: as texts they have one order."""
+    return isinstance(field, DateTimeField) and connection.vendor == "sqlite"
+
+
+def _comparable(field: Field[Any, Any]) -> Cast:
+    return Cast(F(field.name), TextField())
+
+
+def _order(field: Field[Any, Any], *, descending: bool) -> list[Any]:
+    if field.primary_key:
+        return ["-pk" if descending else "pk"]
+    if not field.null:
+        return [f"-{field.name}", "-pk"] if descending else [field.name, "pk"]
+    first = F(field.name).desc(nulls_last=True) if descending else F(field.name).asc(nulls_first=True)
+    return [first, "-pk" if descending else "pk"]
+
+
+def _beyond(field: Field[Any, Any], start: Key, source: int, *, descending: bool) -> Q:
+    """What comes after a key. Nothing sorts as the smallest."""
+    past, name = ("lt" if descending else "gt"), "pk" if field.primary_key else field.name
+    if source == start.source:
+        ties: Q | None = Q(**{f"pk__{past}": start.pk})
+    else:
+        # Of another source all rows with the same value come after, or none.
+        ties = None if (source < start.source) == descending else Q(pk__in=[])
+    if start.value is None:
+        nothing = Q(**{f"{name}__isnull": True}) & (ties if ties is not None else Q())
+        return nothing if descending else nothing | Q(**{f"{name}__isnull": False})
+    value = Value(start.value, output_field=TextField()) if _as_text(field) else start.value
+    # The range by itself, so that an index is entered at the key: of `a > x or (a = x and id > y)` no planner makes one.
+    beyond = Q(**{f"{name}__{past}e": value})
+    if ties is not None:
+        beyond &= Q(**{f"{name}__{past}": value}) | ties
+    return beyond | Q(**{f"{name}__isnull": True}) if field.null and descending else beyond
+
+
+def _encode(key: Key) -> str:
+    value = key.value.isoformat() if isinstance(key.value, datetime) else key.value
+    return base64.urlsafe_b64encode(json.dumps([value, key.source, key.pk]).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str, field: Field[Any, Any]) -> Key | None:
+    if not cursor or len(cursor) > LONGEST_CURSOR:
+        return None
+    try:
+        value, source, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if type(source) is not int or type(pk) is not int or not (0 <= source < 10 and 0 <= pk <= LARGEST_ID):
+            return None
+        if value is not None:
+            if "\x00" in str(value) or (isinstance(value, int) and abs(value) > LARGEST_ID):
+                return None
+            value = str(value) if _as_text(field) else field.to_python(value)
+    except (ValueError, TypeError, OverflowError, ValidationError, RecursionError):
+        return None
+    return Key(value, source, pk)

@@ -1,0 +1,354 @@
+"""One list for every page of rows: columns, filters, sorts, pages by key, a bounded count, export, and how each person last saw it.
+
+A view declares a `List` and answers with `respond`; `review/_list.html` draws it. Everything chosen stands in the address.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.functional import Promise
+
+from alignment.export import neutral
+from alignment.models import User
+from review import keyset
+from review.permissions import person
+
+ROWS_A_PAGE = 50
+ROWS_AT_ONCE = 500
+COUNTED = 10_000
+LONGEST_CHOICE = 300
+MEDIA = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+
+Words = str | Promise
+Rows = QuerySet[Any]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text in a language of its own, marked so on the page."""
+
+    text: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column says of a row. `value` is what an export holds; `shown`, where it is given, is what a page shows instead."""
+
+    name: str
+    title: Words
+    value: Callable[[Any], Any]
+    shown: Callable[[Any], Any] | None = None
+    link: Callable[[Any], str] | None = None
+    sort: str = ""
+    on_page: bool = True
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One field of the filter form. With `choices` only their values count; `narrow` gets the rows and what was asked, never empty."""
+
+    name: str
+    title: Words
+    narrow: Callable[[Rows, str], Rows]
+    choices: Callable[[], Sequence[tuple[str, Words]]] | None = None
+    suggestions: Callable[[], Sequence[str]] | None = None
+    kind: str = "search"
+
+
+@dataclass(frozen=True)
+class Sort:
+    """An order: by one stored field, then by id. Offered only where an index serves it."""
+
+    name: str
+    title: Words
+    field: str
+
+
+@dataclass(frozen=True)
+class List:
+    """A list's shape. `first` is the sort of a fresh page, with a minus for the greatest first; `complete` fetches what its cells
+    need beside the rows, for a page or a chunk of an export at once."""
+
+    name: str
+    columns: Sequence[Column]
+    sorts: Sequence[Sort]
+    first: str
+    filters: Sequence[Filter] = ()
+    complete: Callable[[list[Any]], None] = field(default=lambda rows: None)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a request asks of a list, read and bounded."""
+
+    filters: dict[str, str]
+    sort: Sort
+    descending: bool
+
+    def query(self, **more: str) -> str:
+        return urlencode(self.filters | {"sort": self.order} | more)
+
+    @property
+    def order(self) -> str:
+        return f"-{self.sort.name}" if self.descending else self.sort.name
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as a page draws it."""
+
+    column: Column
+    value: Any
+    kind: str
+    language: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column's head: where pressing it leads, and how the column is sorted now."""
+
+    column: Column
+    link: str = ""
+    sorted: str = ""
+    number: bool = False
+
+
+@dataclass(frozen=True)
+class FormField:
+    """A filter as its form shows it."""
+
+    filter: Filter
+    value: str
+    choices: Sequence[tuple[str, Words]]
+    suggestions: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One page of a list, ready to be drawn."""
+
+    name: str
+    heads: list[Head]
+    rows: list[tuple[Any, list[Cell]]]
+    fields: list[FormField]
+    choice: Choice
+    count: int
+    more: bool
+    before: str
+    after: str
+    exports: dict[str, str]
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.choice.filters)
+
+
+def respond(
+    request: HttpRequest, shape: List, rows: Rows | Sequence[Rows], *, template: str, context: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The page, its export (`as=csv`, `as=jsonl`), or the way to how this person last saw it, when it is opened bare.
+
+    Several querysets are shown as one list, merged in its order; each filter narrows all of them.
+    """
+    user, sources = person(request), [rows] if isinstance(rows, QuerySet) else list(rows)
+    if "reset" in request.GET:
+        _remember(user, shape.name, "")
+        return HttpResponseRedirect(request.path)
+    remembered = _remembered(user, shape.name)
+    if not request.GET and remembered:
+        return HttpResponseRedirect(f"{request.path}?{remembered}")
+    choice = read(request, shape)
+    sources = narrowed(shape, choice, sources)
+    if (wanted := request.GET.get("as")) in MEDIA:
+        return _export(shape, choice, sources, wanted)
+    shown = show(shape, choice, sources, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    if request.GET and (query := choice.query()) != remembered:
+        _remember(user, shape.name, query)
+    response = render(request, template, {"list": shown} | (context or {}))
+    if getattr(request, "htmx", False):
+        response["HX-Push-Url"] = f"{request.path}?{choice.query()}"
+    return response
+
+
+def read(request: HttpRequest, shape: List) -> Choice:
+    """What the address asks for; what this list does not know is left out."""
+    filters = {}
+    for one in shape.filters:
+        value = request.GET.get(one.name, "").replace("\x00", "").strip()[:LONGEST_CHOICE]
+        if value and (one.kind != "date" or _day(value)):
+            filters[one.name] = value
+    asked = request.GET.get("sort", "")
+    sorts = {sort.name: sort for sort in shape.sorts}
+    asked = asked if asked.removeprefix("-") in sorts else shape.first
+    return Choice(filters, sorts[asked.removeprefix("-")], asked.startswith("-"))
+
+
+def narrowed(shape: List, choice: Choice, sources: Sequence[Rows]) -> list[Rows]:
+    found = list(sources)
+    for one in shape.filters:
+        if value := choice.filters.get(one.name):
+            found = [one.narrow(rows, value) for rows in found]
+    return found
+
+
+def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "", before: str = "") -> Shown:
+    page = keyset.page(sources, field=choice.sort.field, descending=choice.descending, size=ROWS_A_PAGE, after=after, before=before)
+    shape.complete(page.rows)
+    columns = [column for column in shape.columns if column.on_page]
+    rows = [(row, [_cell(column, row) for column in columns]) for row in page.rows]
+    numbers = {cell.column.name for _row, cells in rows for cell in cells if cell.kind == "number"}
+    count = sum(rows.order_by()[: COUNTED + 1].count() for rows in sources)
+    return Shown(
+        name=shape.name,
+        heads=[_head(column, shape, choice, number=column.name in numbers) for column in columns],
+        rows=rows,
+        fields=[_form_field(one, choice) for one in shape.filters],
+        choice=choice,
+        count=min(count, COUNTED),
+        more=count > COUNTED,
+        before=f"?{choice.query(before=page.before)}" if page.before else "",
+        after=f"?{choice.query(after=page.after)}" if page.after else "",
+        exports={kind: f"?{choice.query(**{'as': kind})}" for kind in MEDIA},
+    )
+
+
+def from_day(name: str) -> Callable[[Rows, str], Rows]:
+    """Rows from the beginning of a day on, by a time of theirs."""
+    return lambda rows, value: rows.filter(**{f"{name}__gte": _midnight(value)})
+
+
+def to_day(name: str) -> Callable[[Rows, str], Rows]:
+    """Rows to the end of a day."""
+    return lambda rows, value: rows.filter(**{f"{name}__lt": _midnight(value) + timedelta(days=1)})
+
+
+def _midnight(day: str) -> datetime:
+    found = _day(day)
+    assert found is not None, "dates are read before they narrow"
+    return timezone.make_aware(datetime(found.year, found.month, found.day))
+
+
+def _day(text: str) -> date | None:
+    try:
+        found = parse_date(text)
+    except ValueError:
+        return None
+    return found if found and 1900 < found.year < 9000 else None
+
+
+def _cell(column: Column, row: Any) -> Cell:
+    value: Any = (column.shown or column.value)(row)
+    language = ""
+    if isinstance(value, Text):
+        value, language, kind = value.text, value.language or "und", "text"
+    elif isinstance(value, datetime):
+        kind = "time"
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        kind = "number"
+    else:
+        kind = "nothing" if value in (None, "") else "text"
+    return Cell(column, value, kind, language, column.link(row) if column.link and kind != "nothing" else "")
+
+
+def _head(column: Column, shape: List, choice: Choice, *, number: bool) -> Head:
+    if not column.sort:
+        return Head(column, number=number)
+    assert column.sort in {sort.name for sort in shape.sorts}, f"{column.name} is sorted by {column.sort}, which is no sort of {shape.name}"
+    now = choice.sort.name == column.sort
+    order = column.sort if now and choice.descending else f"-{column.sort}"
+    link = "?" + urlencode(choice.filters | {"sort": order})
+    return Head(column, link, ("descending" if choice.descending else "ascending") if now else "none", number)
+
+
+def _form_field(one: Filter, choice: Choice) -> FormField:
+    return FormField(
+        one, choice.filters.get(one.name, ""), one.choices() if one.choices else (), one.suggestions() if one.suggestions else ()
+    )
+
+
+def _export(shape: List, choice: Choice, sources: Sequence[Rows], wanted: str) -> HttpResponse:
+    lines = as_csv(shape, choice, sources) if wanted == "csv" else as_jsonl(shape, choice, sources)
+    name = f"{shape.name}-{timezone.localtime():%Y-%m-%d-%H%M}.{wanted}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(lines, content_type=MEDIA[wanted], headers=headers)  # type: ignore[return-value]
+
+
+def chunks(shape: List, choice: Choice, sources: Sequence[Rows]) -> Iterator[list[Any]]:
+    """Every row, some at a time: each chunk is read by itself, so that a slow reader holds nothing up."""
+    last = None
+    while True:
+        found = keyset.walk(sources, field=choice.sort.field, descending=choice.descending, size=ROWS_AT_ONCE, start=last)
+        if not found:
+            return
+        last, rows = found[-1][0], [row for _key, row in found]
+        shape.complete(rows)
+        yield rows
+
+
+def as_csv(shape: List, choice: Choice, sources: Sequence[Rows]) -> Iterator[str]:
+    """With the columns' names at the head. Cells that a spreadsheet would run are neutralised."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow([column.name for column in shape.columns])
+    yield "\ufeff" + buffer.getvalue()
+    for rows in chunks(shape, choice, sources):
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerows([neutral(_plain_text(column.value(row))) for column in shape.columns] for row in rows)
+        yield buffer.getvalue()
+
+
+def as_jsonl(shape: List, choice: Choice, sources: Sequence[Rows]) -> Iterator[str]:
+    for rows in chunks(shape, choice, sources):
+        yield "".join(
+            json.dumps({column.name: _plain(column.value(row)) for column in shape.columns}, ensure_ascii=False) + "\n" for row in rows
+        )
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: times in UTC, texts as they are."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat() if timezone.is_aware(value) else value.isoformat()
+    if isinstance(value, Text):
+        return value.text
+    if value is None or isinstance(value, bool | int | float | str | list | dict):
+        return value
+    return str(value)
+
+
+def _plain_text(value: Any) -> str:
+    plain = _plain(value)
+    if plain is None:
+        return ""
+    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, list | dict | bool) else str(plain)
+
+
+def _remembered(user: User, name: str) -> str:
+    lists = user.preferences.get("lists") if isinstance(user.preferences, dict) else None
+    kept = lists.get(name) if isinstance(lists, dict) else None
+    return kept if isinstance(kept, str) else ""
+
+
+def _remember(user: User, name: str, query: str) -> None:
+    """Keep how a person sees a list. Another page may write other preferences of theirs at the same moment."""
+    with transaction.atomic():
+        kept = User.objects.select_for_update(no_key=True).only("preferences").get(pk=user.pk)
+        lists = {other: seen for other, seen in (kept.preferences.get("lists") or {}).items() if other != name}
+        kept.preferences = kept.preferences | {"lists": lists | ({name: query} if query else {})}
+        kept.save(update_fields=["preferences"])

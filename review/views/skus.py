@@ -1,0 +1,149 @@
+"""The catalogue: every SKU as a list, and one SKU with all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from alignment import catalogue
+from alignment.models import SKU, Category, Membership, Source
+from review import leases, lists, records
+from review.lists import Column, Filter, Sort, Text
+from review.permissions import admin_required, person, reviewer_required
+from review.templatetags.listings import language
+
+MOST_SUGGESTED = 500
+USUAL_LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "zh")
+
+
+def in_category(rows: QuerySet[Any], path: str, *, field: str = "category__path") -> QuerySet[Any]:
+    """Rows of a category and all below it; where no category has that path, of every one whose path holds those words."""
+    whole = Category.SEPARATOR.join(catalogue.split_path(path))
+    if Category.objects.filter(path=whole).exists():
+        return rows.filter(catalogue.under(whole, field=field))
+    return rows.filter(**{f"{field}__icontains": path})
+
+
+def sources() -> list[tuple[str, str]]:
+    return [(name, name) for name in Source.objects.values_list("name", flat=True)[:MOST_SUGGESTED]]
+
+
+def languages() -> list[tuple[str, str]]:
+    return sorted(((code, language(code)) for code in catalogue.languages()), key=lambda one: one[1])
+
+
+def categories() -> Sequence[str]:
+    return list(Category.objects.exclude(path="").values_list("path", flat=True)[:MOST_SUGGESTED])
+
+
+def _listed(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    return rows.filter(delisted_at__isnull=value != "delisted")
+
+
+def _grouped(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    inside = Exists(Membership.objects.filter(sku=OuterRef("pk"), group__isnull=False))
+    return rows.filter(inside if value == "in" else ~inside)
+
+
+def _with_groups(rows: list[SKU]) -> None:
+    found = Membership.objects.select_related("group").filter(sku__in=rows, group__isnull=False)
+    groups = {membership.sku_id: membership.group for membership in found}
+    for row in rows:
+        row.in_group = groups.get(row.pk)  # type: ignore[attr-defined]
+
+
+SKUS = lists.List(
+    name="skus",
+    columns=[
+        Column("title", _("Title"), lambda sku: Text(sku.title, sku.language), link=lambda sku: reverse("sku", args=[sku.uuid])),
+        Column("source", _("Source"), lambda sku: sku.source.name),
+        Column("external_id", _("Id there"), lambda sku: sku.external_id),
+        Column("language", _("Language"), lambda sku: sku.language, shown=lambda sku: language(sku.language) if sku.language else ""),
+        Column("category", _("Category"), lambda sku: sku.category.path if sku.category else ""),
+        Column(
+            "state",
+            _("State"),
+            lambda sku: "delisted" if sku.delisted_at else "listed",
+            shown=lambda sku: _("delisted") if sku.delisted_at else "",
+        ),
+        Column(
+            "group",
+            _("Group"),
+            lambda sku: str(sku.in_group) if sku.in_group else "",
+        ),
+        Column("gtin", _("GTIN"), lambda sku: sku.gtin, on_page=False),
+        Column("sku", _("SKU"), lambda sku: str(sku.uuid), on_page=False),
+        Column("updated", _("Last changed"), lambda sku: sku.updated_at, sort="updated"),
+        Column("added", _("Added"), lambda sku: sku.created_at, on_page=False),
+    ],
+    sorts=[Sort("updated", _("Last changed"), "updated_at"), Sort("added", _("Added"), "pk")],
+    first="-updated",
+    filters=[
+        Filter("source", _("Source"), lambda rows, value: rows.filter(source__name=value), choices=sources),
+        Filter("language", _("Language"), lambda rows, value: rows.filter(language=value), choices=languages),
+        Filter("category", _("Category"), in_category, suggestions=categories),
+        Filter("state", _("State"), _listed, choices=lambda: [("listed", _("listed")), ("delisted", _("delisted"))]),
+        Filter("group", _("Group"), _grouped, choices=lambda: [("in", _("in a group")), ("alone", _("alone"))]),
+    ],
+    complete=_with_groups,
+)
+
+
+@reviewer_required
+@require_GET
+def catalogue_list(request: HttpRequest) -> HttpResponse:
+    return lists.respond(request, SKUS, SKU.objects.select_related("source", "category"), template="review/catalogue.html")
+
+
+def _offered() -> list[tuple[str, str]]:
+    """Languages that a listing can be said to be in: the usual ones, and whatever the catalogue holds."""
+    codes = {*USUAL_LANGUAGES, *catalogue.languages()}
+    return sorted(((code, language(code)) for code in codes), key=lambda one: one[1])
+
+
+def _found(sku: str) -> SKU:
+    return get_object_or_404(SKU.objects.select_related("source", "category"), uuid=sku)
+
+
+@never_cache
+@reviewer_required
+@require_GET
+def detail(request: HttpRequest, sku: str) -> HttpResponse:
+    found, user = _found(sku), person(request)
+    context = records.describe_sku(found, user)
+    if user.is_admin:
+        context["languages"] = _offered()
+    return render(request, "review/sku.html", context)
+
+
+@admin_required
+@require_POST
+def correct_language(request: HttpRequest, sku: str) -> HttpResponse:
+    found, chosen = _found(sku), request.POST.get("language", "")
+    if chosen not in dict(_offered()):
+        messages.error(request, _("Choose one of the languages offered."))
+    elif chosen != found.language:
+        catalogue.correct_language(sku=found, language=chosen, user=person(request))
+        messages.success(request, _("The language was corrected; its candidates are scored anew where the instruction names it."))
+    return redirect("sku", sku=found.uuid)
+
+
+@reviewer_required
+@require_POST
+def review(request: HttpRequest, sku: str) -> HttpResponse:
+    """Take the case of this SKU, where it has one that this person may decide and nobody else is at."""
+    found, user = _found(sku), person(request)
+    for escalated in (False, True):
+        if leases.take_case(user, escalated=escalated, query_id=found.pk):
+            return redirect("escalated" if escalated else "case")
+    messages.info(request, _("Nothing of it is yours to decide now: somebody else is at it, or it is decided."))
+    return redirect("sku", sku=found.uuid)

@@ -1,0 +1,207 @@
+"""What every list does, shown on the catalogue."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from alignment.models import SKU, AuditEvent, Source
+from review import keyset, lists
+from tests import factories
+
+MOMENT = timezone.now().replace(microsecond=0)
+# Whole seconds, three digits and six: SQLite writes each of them in another length.
+OFFSETS = st.sampled_from([timedelta(0), timedelta(milliseconds=250), timedelta(microseconds=250_001), timedelta(seconds=1)])
+
+
+def walked(sources, *, field, descending, size, between=lambda: None):
+    """Every row that a reader meets going forward, page by page, and every row met going back from the last page."""
+    forward, cursor = [], ""
+    while True:
+        page = keyset.page(sources, field=field, descending=descending, size=size, after=cursor)
+        forward.append(page)
+        between()
+        assert len(forward) < 200, "the walk does not end"
+        if not page.after:
+            break
+        cursor = page.after
+    back, page = [forward[-1].rows], forward[-1]
+    while page.before:
+        page = keyset.page(sources, field=field, descending=descending, size=size, before=page.before)
+        back.append(page.rows)
+        assert len(back) < 200, "the walk back does not end"
+    return [row for page in forward for row in page.rows], [row for rows in reversed(back) for row in rows]
+
+
+class Walks(TestCase):
+    @settings(max_examples=40, deadline=None)
+    @given(
+        st.lists(OFFSETS, max_size=12), st.booleans(), st.integers(1, 5), st.sampled_from(["updated_at", "language", "pk", "delisted_at"])
+    )
+    def test_every_row_is_met_once_both_ways_in_any_order_whatever_ties(self, offsets, descending, size, field):
+        source = Source.objects.create(name="Shop")
+        for number, offset in enumerate(offsets):
+            SKU.objects.create(
+                source=source,
+                external_id=str(number),
+                title="Kettle",
+                language="en" if number % 3 else "de",
+                updated_at=MOMENT + offset,
+                delisted_at=MOMENT + offset if number % 2 else None,
+            )
+        forward, back = walked([SKU.objects.all()], field=field, descending=descending, size=size)
+        assert sorted(row.pk for row in forward) == sorted(SKU.objects.values_list("pk", flat=True))
+        assert [row.pk for row in back] == [row.pk for row in forward]
+        values = [(getattr(row, field) is not None, getattr(row, field), row.pk) for row in forward if getattr(row, field) is not None]
+        assert values == sorted(values, reverse=descending)
+
+    @settings(max_examples=20, deadline=None)
+    @given(st.integers(3, 10), st.integers(1, 3), st.booleans())
+    def test_rows_that_come_meanwhile_make_none_met_twice_or_missed(self, count, size, descending):
+        before = {factories.make_sku().pk for _ in range(count)}
+        coming = iter(range(8))
+        forward, _back = walked(
+            [SKU.objects.all()],
+            field="updated_at",
+            descending=descending,
+            size=size,
+            between=lambda: next(coming, None) is not None and factories.make_sku(),
+        )
+        met = [row.pk for row in forward]
+        assert len(met) == len(set(met))
+        assert before <= set(met)
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.lists(st.tuples(st.booleans(), OFFSETS), max_size=14), st.booleans(), st.integers(1, 4))
+    def test_two_tables_are_walked_as_one(self, rows, descending, size):
+        for here, offset in rows:
+            if here:
+                factories.make_sku(created_at=MOMENT + offset)
+            else:
+                AuditEvent.objects.create(action="test", subject="x", created_at=MOMENT + offset)
+        forward, back = walked([SKU.objects.all(), AuditEvent.objects.all()], field="created_at", descending=descending, size=size)
+        met = [(type(row), row.pk) for row in forward]
+        assert len(met) == len(set(met)) == len(rows)
+        assert [(type(row), row.pk) for row in back] == met
+        times = [row.created_at for row in forward]
+        assert times == sorted(times, reverse=descending)
+
+
+@pytest.fixture
+def reader(client, db):
+    user = factories.make_reviewer()
+    client.force_login(user)
+    return user
+
+
+def titles(page):
+    return [row.title for row, _cells in page.context["list"].rows]
+
+
+def address(**query):
+    return reverse("catalogue", query=query)
+
+
+@pytest.mark.parametrize("cursor", ["x", "e30", "W10", "WzEsMCwxXQ", "A" * 2000, "WyJ4IiwgMCwgMV0", "W251bGwsIDAsIDFd", "WzFlOTk5LDAsMV0"])
+def test_a_cursor_that_cannot_be_read_starts_at_the_first_row(client, reader, cursor):
+    factories.make_sku("Kettle")
+    for sort in ("updated", "-added"):
+        assert client.get(address(sort=sort, after=cursor)).status_code == 200
+        assert client.get(address(sort=sort, before=cursor)).status_code == 200
+
+
+def test_filters_and_sort_stand_in_the_address(client, reader):
+    factories.make_sku("Wasserkocher", language="de"), factories.make_sku("Kettle"), factories.make_sku("Toaster")
+    assert titles(client.get(address(language="en", sort="added"))) == ["Kettle", "Toaster"]
+    assert titles(client.get(address(language="en", sort="-added"))) == ["Toaster", "Kettle"]
+
+
+def test_what_a_list_does_not_know_is_left_out(client, reader):
+    factories.make_sku("Kettle")
+    assert titles(client.get(address(sort="password", state="listed", colour="red", language="\x00"))) == ["Kettle"]
+
+
+def test_a_list_opened_bare_is_as_it_was_last_seen(client, reader):
+    client.get(address(language="de", sort="added"))
+    assert client.get(reverse("catalogue")).url == address(language="de", sort="added")
+    other = factories.make_reviewer()
+    client.force_login(other)
+    assert client.get(reverse("catalogue")).status_code == 200
+
+
+def test_reset_forgets_how_it_was_seen(client, reader):
+    client.get(address(language="de"))
+    assert client.get(address(reset="1")).url == reverse("catalogue")
+    assert client.get(reverse("catalogue")).status_code == 200
+
+
+def test_it_counts_exactly_up_to_a_bound(client, reader, monkeypatch):
+    monkeypatch.setattr(lists, "COUNTED", 2)
+    factories.make_sku(), factories.make_sku()
+    assert "2 rows" in client.get(address(sort="added")).content.decode()
+    factories.make_sku()
+    assert "2+ rows" in client.get(address(sort="added")).content.decode()
+
+
+def test_pages_lead_forward_and_back(client, reader, monkeypatch):
+    monkeypatch.setattr(lists, "ROWS_A_PAGE", 2)
+    for name in "abcde":
+        factories.make_sku(name)
+    first = client.get(address(sort="added"))
+    second = client.get(reverse("catalogue") + first.context["list"].after)
+    assert (titles(first), titles(second)) == (["a", "b"], ["c", "d"])
+    assert titles(client.get(reverse("catalogue") + second.context["list"].before)) == ["a", "b"]
+    assert not first.context["list"].before
+
+
+def test_the_export_holds_every_row_of_the_filtered_list_and_no_formula(client, reader, monkeypatch):
+    monkeypatch.setattr(lists, "ROWS_AT_ONCE", 2)
+    factories.make_sku("=1+1"), factories.make_sku("Kettle"), factories.make_sku("Toaster"), factories.make_sku("Mixer", language="de")
+    answer = client.get(address(language="en", sort="added", **{"as": "csv"}))
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer).decode().lstrip("\ufeff"))))
+    assert [row["title"] for row in rows] == ["'=1+1", "Kettle", "Toaster"]
+    assert answer["Content-Disposition"].endswith('.csv"')
+
+
+def test_the_export_as_json_lines_keeps_texts_as_they_are(client, reader):
+    factories.make_sku("=热水壶")
+    lines = b"".join(client.get(address(sort="added", **{"as": "jsonl"}))).decode().splitlines()
+    assert json.loads(lines[0])["title"] == "=热水壶"
+
+
+def test_an_export_is_not_remembered(client, reader):
+    client.get(address(language="de", **{"as": "csv"}))
+    reader.refresh_from_db()
+    assert not reader.preferences
+
+
+def test_a_list_without_a_row_says_what_would_fill_it(client, reader):
+    assert "The catalogue is empty" in client.get(reverse("catalogue")).content.decode()
+    factories.make_sku()
+    assert "Nothing fits these filters" in client.get(address(language="fr")).content.decode()
+
+
+def test_a_title_says_its_language_and_is_never_markup(client, reader):
+    factories.make_sku("<b>热水壶</b>", language="zh")
+    page = client.get(reverse("catalogue")).content.decode()
+    assert 'lang="zh"' in page
+    assert "&lt;b&gt;热水壶" in page
+
+
+def test_a_page_costs_the_same_whatever_it_holds(client, reader, django_assert_max_num_queries):
+    for _ in range(3):
+        factories.make_sku()
+    with django_assert_max_num_queries(12):
+        client.get(address(sort="added"))
+    factories.make_pair(0.95), factories.make_pair(0.95)
+    with django_assert_max_num_queries(12):
+        client.get(address(sort="added"))
