@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from alignment import groups, logbook, open_pairs, rendering
+from alignment import groups, logbook, open_pairs, opinions, rendering
 from alignment.models import Actor, AuditEvent, Decision, Note, Pair, PolicyVersion, User
+from alignment.opinions import standing
 
 Verdict, By = Decision.Verdict, Decision.By
 LONGEST_NOTE = 2000
@@ -28,36 +29,20 @@ class Outdated(DecisionError):
 
 
 @dataclass(frozen=True)
+class ActUndone:
+    """A bulk act taken back: the withdrawals, and how many of its decisions were taken back or decided over before."""
+
+    withdrawn: list[Decision]
+    left: int
+
+
+@dataclass(frozen=True)
 class Change:
     """A decision about to enter the log, and what stands on its pair once it has."""
 
     pair: Pair
     decision: Decision
     standing: Decision | None
-
-
-def standing(history: Iterable[Decision]) -> Decision | None:
-    """What stands on one pair, from its decisions in log order.
-
-    The latest verdict of a person that nobody withdrew; without one, the latest accept of a policy that was not withdrawn.
-    """
-    history = list(history)
-    ended = {decision.withdraws_id for decision in history}
-    open_ = [decision for decision in history if decision.verdict != Verdict.WITHDRAW and decision.pk not in ended]
-    persons = [decision for decision in open_ if decision.by == By.PERSON]
-    found = persons or open_
-    return found[-1] if found else None
-
-
-def everyone_unsure(history: Sequence[Decision]) -> bool:
-    """Whether enough different people found the pair unsure, with nobody deciding it, for an admin to take it."""
-    ended = {decision.withdraws_id for decision in history}
-    unsure: set[uuid.UUID | None] = set()
-    for decision in history:
-        if decision.by == By.PERSON and decision.pk not in ended and decision.verdict != Verdict.WITHDRAW:
-            unsure = unsure | {decision.actor} if decision.verdict == Verdict.UNSURE else set()
-    reviewers = User.objects.filter(is_active=True, role=User.Role.REVIEWER).count()
-    return len(unsure) >= max(1, min(settings.UNSURE_LIMIT, reviewers))
 
 
 def _frozen(pair: Pair, **fields: object) -> Decision:
@@ -76,7 +61,7 @@ def _record(decisions: Sequence[Decision]) -> list[Change]:
         return []
     logged = Decision.objects.bulk_create(decisions)
     histories: dict[int, list[Decision]] = {decision.pair_id: [] for decision in logged}
-    for earlier in Decision.objects.filter(pair__in=histories, pk__lt=logged[0].pk).order_by("pk"):
+    for earlier in Decision.objects.select_related("policy").filter(pair__in=histories, pk__lt=logged[0].pk).order_by("pk"):
         histories[earlier.pair_id].append(earlier)
     changes = []
     for decision in logged:
@@ -86,22 +71,34 @@ def _record(decisions: Sequence[Decision]) -> list[Change]:
     pairs = {change.pair.pk: change.pair for change in changes}
     for change in changes:
         change.pair.standing = change.standing
-        change.pair.stage = Pair.Stage.ESCALATED if everyone_unsure(histories[change.pair.pk]) else Pair.Stage.FIRST
+        if change.decision.verdict == Verdict.WITHDRAW:
+            change.pair.text_changed = _on_another_text(change.pair, change.standing)
+        change.pair.stage = opinions.stage(histories[change.pair.pk], pair=change.pair)
     Pair.objects.bulk_update(list(pairs.values()), ["standing", "text_changed", "stage"], batch_size=200)
     open_pairs.save_places([*pairs.values(), *open_pairs.beside(moved, but=pairs)])
     return changes
 
 
-def _pair_for_update(pair_id: int) -> Pair:
-    pair = (
-        Pair.objects.select_for_update(of=("self",))
-        .select_related("left", "right", "score", "reverse_score", "policy", "standing")
-        .filter(pk=pair_id)
-        .first()
+def _on_another_text(pair: Pair, stands: Decision | None) -> bool:
+    """Whether a person's standing verdict was given on other texts than the pair has now."""
+    return (
+        stands is not None
+        and stands.by == By.PERSON
+        and (stands.left_hash, stands.right_hash) != (pair.left.text_hash, pair.right.text_hash)
     )
-    if pair is None:
+
+
+def for_update(pair_ids: Iterable[int]) -> list[Pair]:
+    """Pairs with all that a decision freezes, locked until the transaction ends, in the order of their ids."""
+    read = Pair.objects.select_for_update(of=("self",)).select_related("left", "right", "score", "reverse_score", "policy", "standing")
+    return list(read.filter(pk__in=list(pair_ids)).order_by("pk"))
+
+
+def _pair_for_update(pair_id: int) -> Pair:
+    found = for_update([pair_id])
+    if not found:
         raise DecisionError(_("This pair does not exist."))
-    return pair
+    return found[0]
 
 
 def check_reject_reason(reject_reason: str, *, verdict: str) -> None:
@@ -153,6 +150,8 @@ def decide(
             raise Outdated(_("Someone decided this pair since you opened it."))
         if verdict == Verdict.REJECT and not (reason or reject_reason) and asks_reject_reason(pair):
             raise DecisionError(_("Say why it is different: here every “different” needs its reason."))
+        if not reason:
+            _check_asked(pair, verdict=verdict, user=user)
         pair.text_changed = pair.text_changed and verdict == Verdict.UNSURE
         decision = _frozen(
             pair,
@@ -160,7 +159,7 @@ def decide(
             by=By.PERSON,
             actor=actor,
             request_id=request_id,
-            reason=reason,
+            reason=reason or opinions.REASONS.get(Pair.Stage(pair.stage), ""),
             reject_reason=reject_reason,
             seconds=None if seconds is None else max(0.0, min(seconds, 86_400.0)),
             note_hash=rendering.hash_text(note) if note else "",
@@ -171,29 +170,96 @@ def decide(
     return decision
 
 
+def _check_asked(pair: Pair, *, verdict: str, user: User) -> None:
+    """Raises DecisionError where the pair waits for somebody else's opinion, or for a definite one."""
+    if pair.stage not in (Pair.Stage.SECOND, Pair.Stage.ADJUDICATION):
+        return
+    if pair.stage == Pair.Stage.ADJUDICATION and not user.is_admin:
+        raise DecisionError(_("Two people differ on this pair: an admin decides it."))
+    if not Pair.objects.filter(opinions.open_to(user), pk=pair.pk).exists():
+        raise DecisionError(_("You have given your opinion on this pair: somebody else gives the next one."))
+    if pair.stage == Pair.Stage.ADJUDICATION and verdict == Verdict.UNSURE:
+        raise DecisionError(_("Two people differ on this pair: choose same or different, or leave it to another admin."))
+
+
 def withdraw(*, decision_id: int, user: User) -> Decision:
-    """Take a person's standing decision back: what stood before it stands again. Raises DecisionError."""
+    """Take a person's verdict back, the latest on its pair: what was before it is again. Raises DecisionError, or Outdated."""
     with transaction.atomic():
         logbook.lock()
         ended = Decision.objects.filter(pk=decision_id).exclude(verdict=Verdict.WITHDRAW).first()
         if ended is None:
             raise DecisionError(_("This decision does not exist."))
-        pair = _pair_for_update(ended.pair_id)
-        if pair.standing_id != ended.pk:
-            raise Outdated(_("This decision no longer stands, so there is nothing to take back."))
         if ended.by == By.POLICY:
             raise DecisionError(_("A policy's accept is ended by deciding the pair, not by taking it back."))
-        decision = _frozen(pair, verdict=Verdict.WITHDRAW, by=By.PERSON, actor=Actor.of(user).uuid, withdraws=ended)
-        _record([decision])
-        follow_routes([pair])
-    return decision
+        actor = Actor.of(user).uuid
+        if ended.actor != actor and not user.is_admin:
+            raise DecisionError(_("A verdict is taken back by whoever gave it, or by an admin."))
+        if not Decision.objects.filter(opinions.latest(), pk=ended.pk).exists():
+            raise Outdated(_("This decision no longer stands, so there is nothing to take back."))
+        return _take_back([ended], actor=actor)[0]
+
+
+def withdraw_act(*, act: uuid.UUID, user: User) -> ActUndone:
+    """Take back whatever of a bulk act is still the latest on its pair, in one. Raises DecisionError."""
+    with transaction.atomic():
+        logbook.lock()
+        actor = Actor.of(user).uuid
+        whole = Decision.objects.filter(act=act).exclude(verdict=Verdict.WITHDRAW)
+        makers = set(whole.values_list("actor", flat=True).distinct())
+        if not makers:
+            raise DecisionError(_("This decision does not exist."))
+        if makers != {actor} and not user.is_admin:
+            raise DecisionError(_("A verdict is taken back by whoever gave it, or by an admin."))
+        ended = list(whole.filter(opinions.latest()).order_by("pk"))
+        undone = ActUndone(withdrawn=_take_back(ended, actor=actor), left=whole.count() - len(ended))
+        detail = {"withdrawn": len(ended), "left": undone.left}
+        AuditEvent.objects.create(actor=actor, action="undo bulk decision", subject=f"act {act}", detail=detail)
+    return undone
+
+
+def _take_back(ended: Sequence[Decision], *, actor: uuid.UUID) -> list[Decision]:
+    pairs = {pair.pk: pair for pair in for_update({decision.pair_id for decision in ended})}
+    entries = [
+        _frozen(pairs[decision.pair_id], verdict=Verdict.WITHDRAW, by=By.PERSON, actor=actor, withdraws=decision, act=decision.act)
+        for decision in ended
+    ]
+    _record(entries)
+    follow_routes(list(pairs.values()))
+    return entries
+
+
+def undoable(user: User, limit: int = 50) -> list[Decision]:
+    """Which of this person's last decisions they can take back, the newest first: those that are still the latest on their pair.
+
+    A bulk act counts, and is undone, as one: by whichever of its decisions is told here.
+    """
+    mine = Decision.objects.filter(actor__in=Actor.objects.filter(user=user).values("uuid")).exclude(verdict=Verdict.WITHDRAW)
+    earlier = Decision.objects.filter(act=OuterRef("act"), pk__lt=OuterRef("pk")).exclude(verdict=Verdict.WITHDRAW)
+    presses = list(mine.filter(~Exists(earlier)).order_by("-pk").values_list("pk", "act")[:limit])
+    reached = Q(pk__in=[pk for pk, _act in presses]) | Q(act__in=[act for _pk, act in presses if act])
+    found: dict[uuid.UUID | int, int] = {}
+    for pk, act in mine.filter(reached, opinions.latest()).order_by("-pk").values_list("pk", "act"):
+        found.setdefault(act or pk, pk)
+    return list(Decision.objects.filter(pk__in=found.values()).select_related("pair__left", "pair__right", "pair__query").order_by("-pk"))
 
 
 def undo(*, user: User) -> Decision | None:
-    """Take back this person's latest decision that still stands. None when there is nothing to undo."""
-    actor = Actor.of(user).uuid
-    latest = Decision.objects.filter(actor=actor, stands_for__isnull=False).exclude(verdict=Verdict.WITHDRAW).order_by("-pk").first()
-    return withdraw(decision_id=latest.pk, user=user) if latest else None
+    """Take back this person's latest decision that can be, with the whole act if it was a bulk one. None when there is nothing to undo."""
+    latest = next(iter(undoable(user)), None)
+    if latest is None:
+        return None
+    if latest.act:
+        return withdraw_act(act=latest.act, user=user).withdrawn[-1]
+    return withdraw(decision_id=latest.pk, user=user)
+
+
+def visible_to(user: User) -> QuerySet[Decision]:
+    """The decisions that a person may be shown: all but other people's on a pair that waits for its second opinion.
+
+    Admins are no exception, since any of them may be the one who gives it.
+    """
+    me = Actor.objects.filter(user=user).values("uuid")
+    return Decision.objects.filter(~Q(pair__stage=Pair.Stage.SECOND) | Q(by=By.POLICY) | Q(actor__in=me))
 
 
 def follow_routes(pairs: Sequence[Pair], *, reason: str = "") -> int:
@@ -227,30 +293,52 @@ def verify() -> list[str]:
 
     problems = [f"the trigger {trigger} is missing" for trigger in triggers.missing(connection)]
     rows = Decision.objects.select_related("withdraws", "pair__standing").order_by("pair_id", "pk").iterator(chunk_size=2000)
-    for pair_id, history in groupby(rows, key=lambda decision: decision.pair_id):
-        decisions = list(history)
-        seen: dict[int, Decision] = {}
-        for decision in decisions:
-            if decision.verdict == Verdict.WITHDRAW:
-                ended = seen.get(decision.withdraws_id or 0)
-                if ended is None:
-                    problems.append(f"decision {decision.pk} withdraws one that is not an earlier decision on pair {pair_id}")
-                elif ended.by != decision.by:
-                    problems.append(f"decision {decision.pk} of a {decision.by} withdraws one of a {ended.by}")
-            elif decision.by == By.POLICY and (stood := standing(seen.values())) and stood.by == By.PERSON:
-                problems.append(f"decision {decision.pk} of a policy was made over a person's verdict")
-            seen[decision.pk] = decision
-        stands = standing(decisions)
-        if decisions[0].pair.standing_id != (stands.pk if stands else None):
-            problems.append(
-                f"pair {pair_id} holds decision {decisions[0].pair.standing_id} as standing, the log says {stands and stands.pk}"
-            )
+    for pair_id, found in groupby(rows, key=lambda decision: decision.pair_id):
+        history = list(found)
+        for place, decision in enumerate(history):
+            if wrong := _wrong(decision, history[:place]):
+                problems.append(f"decision {decision.pk} on pair {pair_id} {wrong}")
+        pair, stands = history[0].pair, standing(history)
+        if pair.standing_id != (stands.pk if stands else None):
+            problems.append(f"pair {pair_id} holds decision {pair.standing_id} as standing, the log says {stands and stands.pk}")
+        given = opinions.persons(history)
+        if (pair.stage == Pair.Stage.ADJUDICATION) != opinions.differ(given):
+            problems.append(f"pair {pair_id} is in the stage {pair.stage}, the log says otherwise of an adjudication")
+        if pair.stage == Pair.Stage.SECOND and not (given and given[-1].verdict in opinions.DEFINITE and not given[-1].reason):
+            problems.append(f"pair {pair_id} waits for a second opinion without a first")
     logged = Decision.objects.values("pair")
     problems += [
         f"pair {pair} has a standing decision that is not its own"
         for pair in Pair.objects.filter(standing__isnull=False).exclude(pk__in=logged).values_list("pk", flat=True)
     ]
+    problems += [
+        f"pair {pair} is in the stage {stage} without a decision"
+        for pair, stage in Pair.objects.exclude(stage=Pair.Stage.FIRST).exclude(pk__in=logged).values_list("pk", "stage")
+    ]
     for note in Note.objects.select_related("decision").iterator(chunk_size=2000):
         if rendering.hash_text(note.text) != note.decision.note_hash:
             problems.append(f"the note of decision {note.decision_id} is not the one that was written")
     return problems
+
+
+def _wrong(decision: Decision, earlier: Sequence[Decision]) -> str:
+    """What is wrong with one decision after the earlier ones of its pair; empty when nothing is."""
+    given = opinions.persons(earlier)
+    if decision.verdict == Verdict.WITHDRAW:
+        ended = next((one for one in earlier if one.pk == decision.withdraws_id), None)
+        if ended is None:
+            return "withdraws one that is not an earlier decision on it"
+        if ended.by != decision.by:
+            return f"of a {decision.by} withdraws one of a {ended.by}"
+        if ended.by == By.PERSON and (not given or given[-1].pk != ended.pk):
+            return "withdraws one that was not the latest"
+    elif decision.by == By.POLICY:
+        return "of a policy was made over a person's verdict" if given else ""
+    elif decision.reason == opinions.SECOND:
+        if not given or given[-1].reason or given[-1].verdict not in opinions.DEFINITE:
+            return "is a second opinion without a first"
+        if given[-1].actor == decision.actor:
+            return "is a second opinion of whoever gave the first"
+    elif decision.reason == opinions.ADJUDICATION and not opinions.differ(given):
+        return "is an adjudication of what nobody differs on"
+    return ""

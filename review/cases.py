@@ -13,8 +13,8 @@ from django.db.models import Count, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from alignment import facts
-from alignment.models import SKU, Actor, Decision, Membership, Pair, PolicyVersion
+from alignment import decisions, facts
+from alignment.models import SKU, Actor, Decision, Membership, Pair, PolicyVersion, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
 from review import differences, leases
@@ -75,7 +75,7 @@ def describe(case: leases.Case, *, current: int | None = None) -> dict[str, Any]
     """What the case page needs, in a constant number of queries."""
     query = case.pairs[0].query
     asked = _facts(query)
-    earlier = _earlier([pair.pk for pair in case.pairs])
+    earlier = _earlier([pair.pk for pair in case.pairs], case.lease.reviewer)
     said = facts.of(query)
     candidates = [_candidate(pair, query, asked, said, earlier[pair.pk]) for pair in case.pairs]
     chosen = next((candidate for candidate in candidates if candidate.pair.pk == current), candidates[0])
@@ -88,7 +88,7 @@ def describe(case: leases.Case, *, current: int | None = None) -> dict[str, Any]
         "category": case.pairs[0].category,
         "policy": policy,
         "instruction": _instruction(policy, case.pairs[0], query),
-        "around": _around(query),
+        "around": _around(query, blind=any(pair.stage == Pair.Stage.SECOND for pair in case.pairs)),
         "demo": any(score.model.is_demo for pair in case.pairs for score in (pair.score, pair.reverse_score) if score),
     }
 
@@ -136,8 +136,8 @@ def _instruction(policy: PolicyVersion | None, pair: Pair, query: SKU) -> str:
     return render_instruction(policy, category=pair.category, query=query) if policy else ""
 
 
-def _earlier(pair_ids: Sequence[int]) -> dict[int, list[EarlierVerdict]]:
-    found = list(Decision.objects.filter(pair__in=pair_ids, by=Decision.By.PERSON).select_related("note").order_by("pk"))
+def _earlier(pair_ids: Sequence[int], user: User) -> dict[int, list[EarlierVerdict]]:
+    found = list(decisions.visible_to(user).filter(pair__in=pair_ids, by=Decision.By.PERSON).select_related("note").order_by("pk"))
     actors = Actor.objects.select_related("user").in_bulk({decision.actor for decision in found if decision.actor})
     earlier: dict[int, list[EarlierVerdict]] = defaultdict(list)
     for decision in found:
@@ -153,11 +153,13 @@ def _earlier(pair_ids: Sequence[int]) -> dict[int, list[EarlierVerdict]]:
     return earlier
 
 
-def _around(query: SKU) -> dict[str, Any]:
+def _around(query: SKU, *, blind: bool) -> dict[str, Any]:
+    """What stands around the query. `blind`: a second opinion is asked for, so nothing that the first one moved is told."""
+    told = ~Q(stage=Pair.Stage.SECOND)
     counts = Pair.objects.filter(Q(left=query) | Q(right=query)).aggregate(
-        accepted=Count("pk", filter=Q(standing__verdict=Decision.Verdict.ACCEPT)),
-        rejected=Count("pk", filter=Q(standing__verdict=Decision.Verdict.REJECT)),
+        accepted=Count("pk", filter=told & Q(standing__verdict=Decision.Verdict.ACCEPT)),
+        rejected=Count("pk", filter=told & Q(standing__verdict=Decision.Verdict.REJECT)),
         discarded=Count("pk", filter=Q(route=Pair.Route.DISCARD, standing__isnull=True)),
     )
-    membership = Membership.objects.select_related("group").filter(sku=query).first()
+    membership = None if blind else Membership.objects.select_related("group").filter(sku=query).first()
     return counts | {"group": membership.group if membership else None}

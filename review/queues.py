@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from alignment.models import Actor, CandidateSet, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
+from alignment.opinions import open_to
 from review.models import HeldSKU
 
 
@@ -22,7 +23,7 @@ class Left:
 
 def open_pairs(user: User, *, escalated: bool) -> QuerySet[Pair]:
     """The open pairs that this person may be shown: the admins' or the others, without those they found unsure themselves."""
-    pairs = Pair.objects.filter(in_review=True)
+    pairs = Pair.objects.filter(open_to(user), in_review=True)
     if escalated:
         return pairs.filter(stage__in=FOR_ADMINS) if user.is_admin else pairs.none()
     actor = Actor.objects.filter(user=user).values("uuid")

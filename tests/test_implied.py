@@ -129,7 +129,7 @@ def test_what_settles_most_comes_first_where_the_policy_says_so() -> None:
 edges = st.tuples(st.integers(0, SKUS - 1), st.integers(0, SKUS - 1)).filter(lambda edge: edge[0] < edge[1])
 verdicts = st.sampled_from(["accept", "reject", "unsure", "policy accepts", "policy leaves it to people", "take back"])
 steps = st.lists(st.tuples(edges, verdicts), max_size=9)
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
