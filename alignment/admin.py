@@ -157,6 +157,11 @@ READ_ONLY: dict[type[Any], dict[str, Any]] = {
     models.Membership: {"list_display": ("sku", "group", "home"), "list_select_related": ("sku", "group", "home")},
     models.GroupChange: {"list_display": ("decision", "group", "kind", "into"), "list_select_related": ("decision", "group", "into")},
     models.Conflict: {"list_display": ("pair", "decision"), "list_select_related": ("pair__left", "pair__right", "decision")},
+    models.TextVersion: {"list_display": ("sku", "title", "replaced_at"), "list_select_related": ("sku",)},
+    models.Upload: {"list_display": ("file_name", "source_name", "author", "created_at")},
+    models.ExportRun: {"list_display": ("created_at", "format", "status", "groups", "size", "author", "expires_at")},
+    models.CategoryChange: {"list_display": ("created_at", "kind", "before", "after", "status", "author")},
+    models.RunEvent: {"list_display": ("at", "run", "what", "author")},
     models.RowError: {"list_display": ("run", "line", "column", "reason"), "list_select_related": ("run__source",)},
     models.ImportRun: {"list_display": ("file_name", "source", "status", "rows_read", "error_count"), "list_select_related": ("source",)},
 }
@@ -164,7 +169,21 @@ for model, options in READ_ONLY.items():
     admin.site.register(model, type(f"{model.__name__}Admin", (ReadOnlyAdmin,), options))
 
 SECTIONS: tuple[tuple[Any, tuple[type[Any], ...]], ...] = (
-    (_("Catalogue"), (models.SKU, models.Source, models.Category, models.ImportRun, models.RowError)),
+    (
+        _("Catalogue"),
+        (
+            models.SKU,
+            models.Source,
+            models.Category,
+            models.TextVersion,
+            models.Upload,
+            models.ImportRun,
+            models.RowError,
+            models.CategoryChange,
+            models.ExportRun,
+            models.RunEvent,
+        ),
+    ),
     (
         _("Scoring"),
         (

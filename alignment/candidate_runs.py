@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F, QuerySet
 
 from alignment import catalogue, runs
@@ -14,10 +13,7 @@ from alignment.models import SKU, CandidateRun, CandidateSet
 
 def start(run: CandidateRun) -> CandidateRun:
     """Store a run and have a worker take it."""
-    with transaction.atomic():
-        run.save()
-        runs.wake(run)
-    return run
+    return runs.start(run)
 
 
 def usual() -> dict[str, Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
-from django.db import transaction
 
 from alignment import runs
 from alignment.models import EvaluationRun, User
@@ -22,7 +21,4 @@ def start(*, upload: BinaryIO, file_name: str, author: User) -> EvaluationRun:
     path = folder / f"{uuid.uuid4()}{Path(name).suffix.lower()[:8]}"
     with path.open("wb") as file:
         shutil.copyfileobj(upload, file)
-    with transaction.atomic():
-        run = EvaluationRun.objects.create(name=name, stored_path=str(path), author=author)
-        runs.wake(run)
-    return run
+    return runs.start(EvaluationRun(name=name, stored_path=str(path), author=author))

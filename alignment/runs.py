@@ -7,36 +7,86 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
-from django.db import connection
-from django.db.models import Q
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from alignment import scoring
-from alignment.models import CandidateRun, EvaluationRun, Run
+from alignment.models import (
+    Actor,
+    AuditEvent,
+    CandidateRun,
+    CategoryChange,
+    EvaluationRun,
+    ExportRun,
+    ImportRun,
+    Run,
+    RunEvent,
+    User,
+)
 
 R = TypeVar("R", bound=Run)
-Status = Run.Status
+Status, What = Run.Status, RunEvent.What
 UNFINISHED = Q(status__in=[Status.WAITING, Status.RUNNING])
 STALLED_AFTER = timedelta(minutes=2)
 SECONDS_A_BEAT = 20.0
-TASKS: dict[type[Run], str] = {EvaluationRun: scoring.EVALUATE, CandidateRun: scoring.BUILD_CANDIDATES}
+TASKS: dict[type[Run], str] = {
+    EvaluationRun: scoring.EVALUATE,
+    CandidateRun: scoring.BUILD_CANDIDATES,
+    ImportRun: scoring.IMPORT,
+    ExportRun: scoring.EXPORT,
+    CategoryChange: scoring.CHANGE_CATEGORIES,
+}
+
+
+def start(run: R) -> R:
+    """Store a run and have a worker take it."""
+    with transaction.atomic():
+        run.save()
+        note(run, What.ASKED, author=run.author)
+        wake(run)
+    return run
 
 
 def wake(run: Run) -> None:
     scoring.wake(TASKS[type(run)], run.pk)
 
 
+def note(run: Run, what: RunEvent.What, *, author: User | None = None, text: str = "") -> None:
+    """A line of the run's own log."""
+    RunEvent.objects.create(run=run.uuid, what=what, author=author, text=text[:2000])
+
+
+def find(uuid: UUID | str) -> Run | None:
+    """The run of whatever kind that has this uuid."""
+    for kind in TASKS:
+        if found := kind._default_manager.select_related("author").filter(uuid=uuid).first():
+            return found
+    return None
+
+
+def events(run: Run) -> QuerySet[RunEvent]:
+    """A run's log, in order."""
+    return RunEvent.objects.filter(run=run.uuid).select_related("author").order_by("id")
+
+
 def take(kind: type[R], run_id: int) -> R | None:
     """The run, now this worker's; None where another is at it or it is over."""
     silent = Q(status=Status.RUNNING, seen_at__lt=timezone.now() - STALLED_AFTER)
-    free = kind._default_manager.filter(Q(status=Status.WAITING) | silent, pk=run_id)
-    if not free.update(status=Status.RUNNING, seen_at=timezone.now()):
-        return None
-    return kind._default_manager.select_related("author").get(pk=run_id)
+    with transaction.atomic():
+        again = kind._default_manager.filter(silent, pk=run_id).exists()
+        free = kind._default_manager.filter(Q(status=Status.WAITING) | silent, pk=run_id)
+        if not free.update(status=Status.RUNNING, seen_at=timezone.now(), started_at=Coalesce("started_at", Now())):
+            return None
+        run = kind._default_manager.select_related("author").get(pk=run_id)
+        note(run, What.TAKEN_AGAIN if again else What.TAKEN)
+    return run
 
 
-def tell(run: Run, **progress: int) -> bool:
+def tell(run: Run, **progress: Any) -> bool:
     """How far a run is, by its fields' names. False when it was cancelled."""
     running = type(run)._default_manager.filter(pk=run.pk, status=Status.RUNNING)
     return running.update(seen_at=timezone.now(), **progress) == 1
@@ -63,15 +113,44 @@ def heartbeat(run: Run) -> Iterator[None]:
         thread.join()
 
 
-def finish(run: Run, *, error: str = "", **results: Any) -> None:
-    running = type(run)._default_manager.filter(pk=run.pk, status=Status.RUNNING)
-    running.update(status=Status.FAILED if error else Status.DONE, error=error[:2000], finished_at=timezone.now(), **results)
+def finish(run: Run, *, error: str = "", warning: str = "", **results: Any) -> None:
+    """Failed with an error, else done; a warning is kept beside what was done."""
+    status = Status.FAILED if error else Status.DONE
+    kept = (error or warning)[:2000]
+    with transaction.atomic():
+        running = type(run)._default_manager.filter(pk=run.pk, status=Status.RUNNING)
+        if running.update(status=status, error=kept, finished_at=timezone.now(), **results):
+            note(run, What.FAILED if error else What.DONE, text=kept)
 
 
-def cancel(run: Run) -> bool:
-    """Whether there was anything to cancel."""
-    unfinished = type(run)._default_manager.filter(UNFINISHED, pk=run.pk)
-    return unfinished.update(status=Status.CANCELLED, finished_at=timezone.now()) == 1
+def cancel(run: Run, *, by: User | None = None) -> bool:
+    """Whether there was anything to cancel. What it stored stays."""
+    with transaction.atomic():
+        unfinished = type(run)._default_manager.filter(UNFINISHED, pk=run.pk)
+        if not unfinished.update(status=Status.CANCELLED, finished_at=timezone.now()):
+            return False
+        note(run, What.CANCELLED, author=by)
+        _audit("cancel run", run, by)
+    return True
+
+
+def retry(run: Run, *, by: User) -> bool:
+    """Have a failed or cancelled run taken again; it goes on where it stopped where its kind can. Whether it was one."""
+    with transaction.atomic():
+        over = type(run)._default_manager.filter(pk=run.pk, status__in=[Status.FAILED, Status.CANCELLED])
+        if not over.update(status=Status.WAITING, error="", finished_at=None, seen_at=None):
+            return False
+        note(run, What.RETRIED, author=by)
+        _audit("retry run", run, by)
+        wake(run)
+    return True
+
+
+def _audit(action: str, run: Run, by: User | None) -> None:
+    if by is not None:
+        AuditEvent.objects.create(
+            actor=Actor.of(by).uuid, action=action, subject=str(run)[:200], detail={"kind": run._meta.model_name, "run": str(run.uuid)}
+        )
 
 
 def resume_interrupted() -> None:

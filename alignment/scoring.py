@@ -41,6 +41,7 @@ Status = CandidateSet.Status
 SCORE, SWEEP, ROLL_OUT, IMPORT = "workers.score_waiting", "workers.sweep", "workers.roll_out", "workers.import_file"
 EVALUATE = "workers.evaluate"
 BUILD_CANDIDATES = "workers.build_candidates"
+EXPORT, CHANGE_CATEGORIES = "workers.export_groups", "workers.change_categories"
 QUEUES = {SCORE: "gpu"}
 MOST_ATTEMPTS = 3
 LOOK_AHEAD = 32

@@ -14,6 +14,7 @@ from review.views import (
     pairs,
     playground,
     policies,
+    runs,
     scoring,
     skus,
 )
@@ -61,6 +62,8 @@ urlpatterns: list[URLPattern] = [
     path("evaluations/<uuid:run>/report.json", evaluations.report, name="evaluation-report"),
     path("candidates/", candidates.page, name="candidates"),
     path("candidates/<uuid:run>/cancel/", candidates.cancel, name="candidates-cancel"),
+    path("runs/<uuid:run>/cancel/", runs.cancel, name="run-cancel"),
+    path("runs/<uuid:run>/retry/", runs.retry, name="run-retry"),
     path("scoring/", scoring.page, name="scoring"),
     path("scoring/progress/", scoring.progress, name="progress"),
     path("scoring/retry/", scoring.retry, name="retry"),
@@ -68,5 +71,7 @@ urlpatterns: list[URLPattern] = [
     path("conflicts/<int:pair_id>/settle/", conflicts.settle, name="settle"),
     path("imports/", imports.page, name="imports"),
     path("imports/<uuid:run>/", imports.detail, name="import"),
+    path("imports/uploads/<uuid:upload>/", imports.upload, name="import-preview"),
+    path("imports/uploads/<uuid:upload>/discard/", imports.discard, name="import-discard"),
     path("imports/<uuid:run>/errors.csv", imports.errors, name="import-errors"),
 ]

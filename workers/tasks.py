@@ -20,11 +20,12 @@ def score_waiting() -> None:
 @shared_task(name="workers.sweep")
 def sweep() -> None:
     """Free claims that died and go on with rollouts that a killed worker left."""
-    from alignment import importing, rerank, rollout, runs, scoring
+    from alignment import rerank, rollout, runs, scoring
+    from alignment.importing import uploads
 
     scoring.sweep()
     rerank.clear()
-    importing.resume_interrupted()
+    uploads.sweep()
     runs.resume_interrupted()
     if rollout.waiting():
         scoring.wake(scoring.ROLL_OUT)

@@ -65,7 +65,7 @@ class ImportIn(serializers.Serializer[Any]):
             raise serializers.ValidationError("must be an object of fields and column names")
         if any("\x00" in name for name in value.values()):
             raise serializers.ValidationError("a column name holds a NUL character")
-        if unknown := set(value) - set(rows.FIELDS):
+        if unknown := {name for name in value if name not in rows.FIELDS and not name.startswith(rows.ATTRIBUTE)}:
             raise serializers.ValidationError(f"{sorted(unknown)[0]!r} is no field; the fields are {', '.join(rows.FIELDS)}")
         return value
 

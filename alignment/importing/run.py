@@ -1,38 +1,40 @@
-"""A file's rows into the catalogue, some at a time, so that nobody waits for them; run again, it changes nothing."""
+"""A file's rows into the catalogue, some at a time, so that nobody waits for them; a killed or cancelled run goes on where it stopped."""
 
 from __future__ import annotations
 
 import csv
 import logging
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import Q
-from django.utils import timezone
+from django.utils import translation
+from django.utils.translation import gettext as _
 
-from alignment import candidate_runs, catalogue, scoring
+from alignment import candidate_runs, catalogue, runs
 from alignment.export import neutral
-from alignment.importing import readers, rows, store
-from alignment.importing.readers import BadLine, FileError, Row
+from alignment.importing import rows, store
+from alignment.importing.readers import FileError
+from alignment.importing.reading import Reading, ReadRow
 from alignment.importing.rows import ColumnError, Listing
+from alignment.importing.uploads import keep_file
 from alignment.models import SKU, CandidateRun, ImportRun, RowError, Source, User
 
 ROWS_AT_ONCE = 100
 MOST_KEPT_ERRORS = 1000
-MOST_NAMED_COLUMNS = 100
-STALLED_AFTER = timedelta(minutes=5)
+STORED = ("created_count", "updated_count", "unchanged_count", "chunks_stored")
 
 logger = logging.getLogger(__name__)
 
 
 class ImportFailed(Exception):
     """The file as a whole could not be imported; the text says why."""
+
+
+class Cancelled(Exception):
+    """Somebody cancelled the run."""
 
 
 def start(
@@ -46,14 +48,9 @@ def start(
     author: User | None,
 ) -> ImportRun:
     """Keep an upload and have a worker import it, and another build candidates for what it brought, where that is wanted."""
-    folder = Path(settings.MEDIA_ROOT)
-    folder.mkdir(parents=True, exist_ok=True)
-    name = Path(file_name).name[-255:]
-    path = folder / f"{uuid.uuid4()}{Path(name).suffix.lower()[:8]}"
-    with path.open("wb") as file:
-        shutil.copyfileobj(upload, file)
-    with transaction.atomic():
-        run = ImportRun.objects.create(
+    path, name = keep_file(upload, file_name)
+    return runs.start(
+        ImportRun(
             source=source,
             file_name=name,
             stored_path=str(path),
@@ -62,69 +59,75 @@ def start(
             then_candidates=then_candidates,
             author=author,
         )
-        scoring.wake(scoring.IMPORT, run.pk)
-    return run
+    )
 
 
 def resume(run_id: int) -> None:
-    """Run a stored import, from its first row on: rows that are in already change nothing. One that another worker is at is left alone."""
-    mine = Q(status=ImportRun.Status.WAITING) | Q(status=ImportRun.Status.RUNNING, seen_at__lt=timezone.now() - STALLED_AFTER)
-    if not ImportRun.objects.filter(mine, pk=run_id).update(status=ImportRun.Status.RUNNING, seen_at=timezone.now()):
+    """Run a stored import, or go on with one that was killed or cancelled. One that another worker is at is left alone."""
+    run = runs.take(ImportRun, run_id)
+    if run is None:
         return
-    run = ImportRun.objects.select_related("source").get(pk=run_id)
+    if not run.stored_path:
+        runs.finish(run, error=_("The command that imported it ended before the file did. Run it again: what is stored changes nothing."))
+        return
     try:
         run_import(run=run, path=Path(run.stored_path))
     except ImportFailed as error:
         logger.warning("Import %s failed: %s", run.uuid, error)
         return
-    if run.then_candidates:
+    if run.status == ImportRun.Status.DONE and run.then_candidates:
         candidate_runs.start(CandidateRun(author=run.author, **candidate_runs.usual() | {"changed_only": True}))
-
-
-def resume_interrupted() -> None:
-    """Wake imports that wait, and those whose worker stopped telling how far it is."""
-    silent = timezone.now() - STALLED_AFTER
-    for run in ImportRun.objects.filter(status=ImportRun.Status.WAITING, created_at__lt=timezone.now() - timedelta(seconds=30)):
-        scoring.wake(scoring.IMPORT, run.pk)
-    for run in ImportRun.objects.filter(status=ImportRun.Status.RUNNING, seen_at__lt=silent).exclude(stored_path=""):
-        scoring.wake(scoring.IMPORT, run.pk)
 
 
 def run_import(*, run: ImportRun, path: Path, progress: Callable[[ImportRun], None] | None = None) -> list[str]:
     """Import a file; the counts are in `run`. Good rows go in; bad rows are kept as RowErrors and in a CSV beside.
 
-    Returns the names of columns that fed nothing. Raises ImportFailed for a file of no use. Run again after whatever end, it comes to
-    the same.
+    Returns the names of columns that fed nothing. Raises ImportFailed for a file of no use. A run that stopped before goes on after
+    the last chunk that it stored: what stands before is read again, and not stored again.
     """
+    if run.status == ImportRun.Status.WAITING and runs.take(ImportRun, run.pk) is None:
+        raise ImportFailed(_("Another worker is at this file already."))
     run.row_errors.all().delete()
-    for count in ("rows_read", "created_count", "updated_count", "unchanged_count", "delisted_count", "error_count"):
-        setattr(run, count, 0)
-    run.status, run.error, run.seen_at, run.finished_at = ImportRun.Status.RUNNING, "", timezone.now(), None
-    run.save()
+    run.rows_read = run.error_count = run.delisted_count = 0
+    reading = Reading(path, run, remembered=run.source.mapping)
+    warning = ""
     try:
-        with _Errors(run) as errors:
+        with translation.override(run.told_in or settings.LANGUAGE_CODE), _Errors(run) as errors:
             importer = _Importer(run, errors)
-            ignored: set[str] = set()
-            for chunk in _chunks(_listings(run, path, errors, ignored)):
+            for chunk in _chunks(importer.listings(reading)):
                 importer.store(chunk)
                 if progress:
                     progress(run)
             if run.complete:
-                importer.delist()
+                warning = importer.delist()
+    except Cancelled:
+        pass
     except DatabaseError:
         # Not the file's fault: the run stays to be taken up again.
         raise
     except Exception as error:
         known = isinstance(error, (FileError, OSError))
-        reason = str(error) if known else f"The import met a fault of its own ({type(error).__name__}); what it had read until then is in."
-        run.status, run.error, run.finished_at = ImportRun.Status.FAILED, reason, timezone.now()
-        run.save()
+        with translation.override(run.told_in or settings.LANGUAGE_CODE):
+            reason = _why(error)
+        runs.finish(run, error=reason)
+        run.refresh_from_db()
         if known:
             raise ImportFailed(reason) from error
         raise
-    run.status, run.finished_at = ImportRun.Status.DONE, timezone.now()
-    run.save()
-    return sorted(ignored)
+    else:
+        runs.finish(run, warning=warning, **{name: getattr(run, name) for name in ("rows_read", "error_count", "delisted_count")})
+    run.refresh_from_db()
+    return sorted(reading.ignored)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return _("The file is no longer on this server; send it again.")
+    if isinstance(error, OSError):
+        return _("The server could not read or write a file (%(fault)s); what was read until then is in.") % {"fault": error.strerror}
+    if isinstance(error, FileError):
+        return str(error)
+    return _("The import met a fault of its own (%(fault)s); what it had read until then is in.") % {"fault": type(error).__name__}
 
 
 def upsert_inline(*, source: Source, listings: Sequence[Listing]) -> None:
@@ -144,46 +147,6 @@ def _category_id(path: str) -> int | None:
 def errors_file(run: ImportRun) -> Path:
     """Where every row in error of a run is listed."""
     return Path(settings.VAR_DIR) / "imports" / f"{run.uuid}.errors.csv"
-
-
-def _listings(run: ImportRun, path: Path, errors: _Errors, ignored: set[str]) -> Iterator[tuple[int, Listing]]:
-    per_row = readers.names_columns_per_row(run.file_name)
-    fields: dict[str, str] = {}
-    product: Row = {}
-    shopify = False
-    lines: dict[str, int] = {}
-    for line, row in readers.read(path, run.file_name):
-        if isinstance(row, BadLine):
-            run.rows_read += 1
-            errors.add(line, ColumnError("", row.reason), "")
-            continue
-        if per_row or not fields:
-            fields = rows.columns(list(row), run.mapping, per_row=per_row)
-            shopify = not per_row and rows.SHOPIFY.issubset(row)
-            if len(ignored) < MOST_NAMED_COLUMNS:
-                ignored |= {name[:200] for name in rows.left_out(list(row), fields, shopify=shopify)}
-        if shopify:
-            if row.get("Title"):
-                product = row
-            completed = rows.variant(row, product)
-            if completed is None:
-                continue
-            row = completed
-        run.rows_read += 1
-        external_id = rows.identify(row, fields, shopify=shopify)[:200]
-        try:
-            listing = rows.parse(row, fields, shopify=shopify)
-        except ColumnError as error:
-            errors.add(line, error, external_id)
-            continue
-        if external_id in lines:
-            reason = f"the same external_id stands in line {lines[external_id]}; this row was left out; give it an id of its own"
-            errors.add(line, ColumnError(fields["external_id"], reason, external_id), external_id)
-            continue
-        lines[external_id] = line
-        yield line, listing
-    if not run.rows_read:
-        raise FileError("The file holds no rows.")
 
 
 def _chunks(listings: Iterator[tuple[int, Listing]]) -> Iterator[list[tuple[int, Listing]]]:
@@ -236,25 +199,45 @@ class _Errors:
 
 
 class _Importer:
-    """Stores the listings of one run, chunk by chunk."""
+    """Stores the listings of one run, chunk by chunk; `before` chunks are in from an earlier attempt."""
 
     def __init__(self, run: ImportRun, errors: _Errors) -> None:
         self.run, self.errors = run, errors
+        self.before, self.chunks = run.chunks_stored, 0
         self.categories: dict[str, int | None] = {}
         self.seen: set[str] = set()
 
+    def listings(self, reading: Iterable[ReadRow]) -> Iterator[tuple[int, Listing]]:
+        for row in reading:
+            self.run.rows_read += 1
+            if row.listing is None:
+                assert row.error is not None
+                self.errors.add(row.line, row.error, row.external_id)
+            else:
+                yield row.line, row.listing
+
     def store(self, chunk: list[tuple[int, Listing]]) -> None:
+        """Raises Cancelled; nothing of the chunk is in then."""
+        self.chunks += 1
         listings = [listing for line, listing in chunk if self._has_category(line, listing)]
+        if self.run.complete:
+            self.seen |= {listing.external_id for listing in listings}
+        if self.chunks <= self.before:
+            self._tell()
+            return
         guessed = store.guess_languages(listings, self.run.source)
         with transaction.atomic():
             stored = store.upsert(source=self.run.source, listings=listings, categories=self.categories, guessed=guessed)
             self.run.created_count += stored.created
             self.run.updated_count += stored.updated
             self.run.unchanged_count += stored.unchanged
-            self.run.seen_at = timezone.now()
-            self.run.save()
-        if self.run.complete:
-            self.seen |= {listing.external_id for listing in listings}
+            self.run.chunks_stored = self.chunks
+            self._tell(**{name: getattr(self.run, name) for name in STORED})
+
+    def _tell(self, **stored: int) -> None:
+        run = self.run
+        if not runs.tell(run, rows_read=run.rows_read, error_count=run.error_count, delisted_count=run.delisted_count, **stored):
+            raise Cancelled
 
     def _has_category(self, line: int, listing: Listing) -> bool:
         if listing.category not in self.categories:
@@ -266,21 +249,23 @@ class _Importer:
                 return False
         return True
 
-    def delist(self) -> None:
-        """Mark what a complete file no longer has.
+    def delist(self) -> str:
+        """Mark what a complete file no longer has. Returns why nothing was marked, where that is so.
 
         A row in error whose id can be read is not missing; one whose id cannot be read may be any SKU, so then nothing is marked.
         """
         if not self.seen:
-            raise FileError("No row of the file could be imported, so nothing was delisted; mend the rows and import it again.")
+            raise FileError(_("No row of the file could be imported, so nothing was delisted; mend the rows and import it again."))
         if self.errors.unreadable:
-            self.run.error = (
-                f"Nothing was delisted: in {self.errors.unreadable} rows the external_id cannot be read, and they may be what seems "
-                "missing; mend them and import the file again."
-            )
-            return
+            return _(
+                "Nothing was delisted: in %(rows)s rows the external_id cannot be read, and they may be what seems missing; mend them and "
+                "import the file again."
+            ) % {"rows": self.errors.unreadable}
+        runs.note(self.run, runs.What.DELISTING)
         present = self.seen | self.errors.external_ids
         listed = SKU.objects.filter(source=self.run.source, delisted_at__isnull=True).order_by("pk")
         gone = [pk for pk, external_id in listed.values_list("pk", "external_id").iterator(chunk_size=5000) if external_id not in present]
         for start in range(0, len(gone), ROWS_AT_ONCE):
             self.run.delisted_count += store.delist(self.run.source, gone[start : start + ROWS_AT_ONCE])
+            self._tell()
+        return ""

@@ -15,7 +15,7 @@ from django.utils import timezone
 from alignment import rendering, scoring
 from alignment.importing import language
 from alignment.importing.rows import Listing
-from alignment.models import SKU, Source
+from alignment.models import SKU, Source, TextVersion
 
 Origin = SKU.LanguageOrigin
 FIELDS = (
@@ -61,7 +61,7 @@ def guess_languages(listings: Sequence[Listing], source: Source) -> dict[str, st
 def upsert(*, source: Source, listings: Sequence[Listing], categories: Mapping[str, int | None], guessed: Mapping[str, str]) -> Stored:
     """Create or change the SKUs of a few hundred listings, inside the caller's transaction; `categories` maps their paths to ids.
 
-    A changed rendered text, category or language has the SKU scored anew. What was delisted is listed again.
+    A changed rendered text, category or language has the SKU scored anew; the text that it had is kept. What was delisted is listed again.
     """
     # One writer of a source at a time: two could both find an external id missing.
     Source.objects.select_for_update(no_key=True).get(pk=source.pk)
@@ -71,6 +71,7 @@ def upsert(*, source: Source, listings: Sequence[Listing], categories: Mapping[s
     }
     new: list[SKU] = []
     changed: list[SKU] = []
+    said: list[TextVersion] = []
     other_text: list[int] = []
     other_policy: list[int] = []
     now = timezone.now()
@@ -85,15 +86,18 @@ def upsert(*, source: Source, listings: Sequence[Listing], categories: Mapping[s
         else:
             changed.append(sku)
         before = (sku.text_hash, sku.category_id, sku.language)
-        _fill(sku, listing, categories[listing.category], guessed.get(listing.external_id, ""))
+        texts = {"title": sku.title, "description": sku.description, "attributes": sku.attributes}
+        fill(sku, listing, categories[listing.category], guessed.get(listing.external_id, ""))
         sku.content_hash, sku.text_hash, sku.delisted_at, sku.updated_at = content, rendering.text_hash(sku), None, now
         if sku.pk is not None and sku.text_hash != before[0]:
             other_text.append(sku.pk)
+            said.append(TextVersion(sku=sku, text_hash=before[0], replaced_at=now, **texts))
         elif sku.pk is not None and (sku.category_id, sku.language) != before[1:]:
             other_policy.append(sku.pk)
     SKU.objects.bulk_create(new)
     # Some ten times faster than bulk_update, and no other writer may wait long.
     SKU.objects.bulk_create(changed, update_conflicts=True, unique_fields=["pk"], update_fields=FIELDS)
+    TextVersion.objects.bulk_create(said)
     if other_text:
         scoring.sku_changed(other_text)
     if other_policy:
@@ -103,7 +107,7 @@ def upsert(*, source: Source, listings: Sequence[Listing], categories: Mapping[s
     return Stored(len(new), len(changed), len(listings) - len(new) - len(changed))
 
 
-def _fill(sku: SKU, listing: Listing, category_id: int | None, guessed: str) -> None:
+def fill(sku: SKU, listing: Listing, category_id: int | None, guessed: str) -> None:
     sku.title, sku.description, sku.attributes, sku.gtin = listing.title, listing.description, listing.attributes, listing.gtin
     sku.url, sku.image_url, sku.category_id = listing.url, listing.image_url, category_id
     if sku.language_origin == Origin.CORRECTED:

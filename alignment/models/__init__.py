@@ -1,14 +1,17 @@
 """Every model, importable from here only."""
 
 from alignment.models.candidates import Candidate, CandidateRun, CandidateSet, Score, ScoringModel, Worker
-from alignment.models.catalogue import SKU, Category, ImportRun, RowError, Source, TextVersion
+from alignment.models.catalogue import SKU, Category, Source, TextVersion
 from alignment.models.decisions import Actor, AuditEvent, Decision, Note, Pair
 from alignment.models.evaluations import EvaluationRun
+from alignment.models.exports import ExportRun
 from alignment.models.groups import Conflict, Group, GroupChange, Membership
+from alignment.models.imports import FileOptions, ImportRun, RowError, Upload
 from alignment.models.people import ApiToken, Invitation, User
 from alignment.models.policies import PolicyRollout, PolicyVersion
 from alignment.models.rerank import RerankRequest
-from alignment.models.runs import Run
+from alignment.models.runs import Run, RunEvent
+from alignment.models.tree import CategoryChange
 
 __all__ = [
     "SKU",
@@ -19,9 +22,12 @@ __all__ = [
     "CandidateRun",
     "CandidateSet",
     "Category",
+    "CategoryChange",
     "Conflict",
     "Decision",
     "EvaluationRun",
+    "ExportRun",
+    "FileOptions",
     "Group",
     "GroupChange",
     "ImportRun",
@@ -34,10 +40,12 @@ __all__ = [
     "RerankRequest",
     "RowError",
     "Run",
+    "RunEvent",
     "Score",
     "ScoringModel",
     "Source",
     "TextVersion",
+    "Upload",
     "User",
     "Worker",
 ]

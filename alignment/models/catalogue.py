@@ -1,10 +1,9 @@
-"""What shops say they sell: categories, sources, SKUs and the runs that imported them."""
+"""What shops say they sell: categories, sources and SKUs, and what the SKUs said before."""
 
 from __future__ import annotations
 
 import uuid
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -122,63 +121,3 @@ class TextVersion(models.Model):
 
     def __str__(self) -> str:
         return self.title
-
-
-class ImportRun(models.Model):
-    """One file on its way in: progress while it runs, counts when it is done."""
-
-    class Status(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
-
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="import_runs")
-    file_name = models.CharField(max_length=255)
-    stored_path = models.CharField(max_length=500, blank=True)
-    mapping = models.JSONField(default=dict, blank=True)
-    complete = models.BooleanField(default=False)
-    then_candidates = models.BooleanField(default=False, help_text="Candidates are built for what it brought")
-    status = models.CharField(max_length=8, choices=Status.choices, default=Status.WAITING)
-    rows_read = models.PositiveIntegerField(default=0)
-    created_count = models.PositiveIntegerField(default=0)
-    updated_count = models.PositiveIntegerField(default=0)
-    unchanged_count = models.PositiveIntegerField(default=0)
-    delisted_count = models.PositiveIntegerField(default=0)
-    error_count = models.PositiveIntegerField(default=0)
-    error = models.TextField(blank=True)
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
-    created_at = models.DateTimeField(db_default=Now())
-    seen_at = models.DateTimeField(null=True, blank=True, help_text="When its worker last told how far it is")
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("import")
-        verbose_name_plural = _("imports")
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"{self.file_name} for {self.source}"
-
-    @property
-    def unfinished(self) -> bool:
-        return self.status in (self.Status.WAITING, self.Status.RUNNING)
-
-
-class RowError(models.Model):
-    """One row that could not be imported: where it stands in the file, and why."""
-
-    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="row_errors")
-    line = models.PositiveIntegerField()
-    column = models.CharField(max_length=200, blank=True)
-    reason = models.CharField(max_length=500)
-    value = models.CharField(max_length=200, blank=True)
-
-    class Meta:
-        verbose_name = _("row error")
-        verbose_name_plural = _("row errors")
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"line {self.line}, {self.column}: {self.reason}"

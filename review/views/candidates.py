@@ -30,6 +30,6 @@ def page(request: HttpRequest) -> HttpResponse:
 @admin_required
 @require_POST
 def cancel(request: HttpRequest, run: str) -> HttpResponse:
-    if runs.cancel(get_object_or_404(CandidateRun, uuid=run)):
+    if runs.cancel(get_object_or_404(CandidateRun, uuid=run), by=person(request)):
         messages.info(request, _("Stopped. What was stored until then is kept."))
     return redirect("candidates")

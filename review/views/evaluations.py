@@ -57,7 +57,7 @@ def detail(request: HttpRequest, run: str) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, run: str) -> HttpResponse:
     found = get_object_or_404(EvaluationRun, uuid=run)
-    if runs.cancel(found):
+    if runs.cancel(found, by=person(request)):
         messages.info(request, _("The evaluation is cancelled."))
     return redirect("evaluation", run=run)
 

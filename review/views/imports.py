@@ -1,18 +1,24 @@
-"""Catalogue files: what came in, what did not, and the way to send one."""
+"""Catalogue files: send one, see what would be stored, correct it, import it, and read what came of it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from alignment import importing
-from alignment.models import ImportRun
-from review.forms import UploadForm
+from alignment import importing, runs
+from alignment.importing import readers, uploads
+from alignment.models import ImportRun, Source, Upload
+from review.forms import MappingForm, UploadForm
+from review.pace import pace
 from review.permissions import admin_required, person
+
+MOST_ERRORS_SHOWN = 200
 
 
 @admin_required
@@ -21,39 +27,97 @@ def page(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         upload = form.cleaned_data["file"]
-        run = importing.start(
-            source=form.cleaned_data["source"],
-            upload=upload.file,
-            file_name=upload.name,
-            mapping={},
-            complete=form.cleaned_data["complete"],
-            then_candidates=form.cleaned_data["then_candidates"],
-            author=person(request),
-        )
-        messages.success(request, _("%(file)s is kept and will be imported now.") % {"file": run.file_name})
-        return redirect("imports")
-    runs = Paginator(ImportRun.objects.select_related("source"), 50).get_page(request.GET.get("page"))
-    return render(
-        request,
-        "review/imports.html",
-        {"form": form, "page": runs, "unfinished": any(run.unfinished for run in runs)},
-        status=422 if form.errors else 200,
-    )
+        try:
+            kept = uploads.keep(
+                upload=upload.file,
+                file_name=upload.name,
+                source_name=form.cleaned_data["source"],
+                complete=form.cleaned_data["complete"],
+                then_candidates=form.cleaned_data["then_candidates"],
+                author=person(request),
+            )
+        except importing.FileError as error:
+            form.add_error("file", str(error))
+        else:
+            return redirect("import-preview", upload=kept.uuid)
+    found = Paginator(ImportRun.objects.select_related("source", "author"), 50).get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "page": found,
+        "unfinished": any(run.unfinished for run in found),
+        "uploads": Upload.objects.select_related("author")[:20],
+        "sources": Source.objects.values_list("name", flat=True)[:500],
+    }
+    return render(request, "review/imports.html", context, status=422 if form.errors else 200)
+
+
+@admin_required
+@require_http_methods(["GET", "POST"])
+def upload(request: HttpRequest, upload: str) -> HttpResponse:
+    """What would be stored of an upload. Posted, what was corrected; with `import`, the import begins."""
+    kept = get_object_or_404(Upload, uuid=upload)
+    if request.method == "GET":
+        return _preview(request, kept)
+    form = MappingForm(request.POST, upload=kept)
+    if not form.is_valid():
+        return _preview(request, kept, form)
+    values = form.cleaned_data
+    uploads.correct(kept, encoding=values["encoding"], delimiter=values["delimiter"], language=values["language"], mapping=form.mapping())
+    if "import" not in request.POST:
+        return redirect("import-preview", upload=kept.uuid)
+    shown = uploads.preview(kept)
+    if shown.missing or shown.problem:
+        return _preview(request, kept)
+    run = uploads.start(kept, by=person(request))
+    return redirect("import", run=run.uuid)
+
+
+def _preview(request: HttpRequest, kept: Upload, form: MappingForm | None = None) -> HttpResponse:
+    try:
+        shown = uploads.preview(kept)
+    except importing.FileError as error:
+        shown = uploads.Preview([], [], [], [], None, problem=str(error))
+    context: dict[str, Any] = {
+        "upload": kept,
+        "form": form or MappingForm(upload=kept, header=shown.header, left_out=shown.left_out),
+        "shown": shown,
+        "is_text": readers.is_text(kept.file_name),
+        "known_source": Source.objects.filter(name=kept.source_name).exists(),
+        "bad": sum(1 for row in shown.rows if row.read.error),
+    }
+    wrong = bool(shown.missing or shown.problem or (form and form.errors))
+    return render(request, "review/upload.html", context, status=422 if wrong and request.method == "POST" else 200)
+
+
+@admin_required
+@require_POST
+def discard(request: HttpRequest, upload: str) -> HttpResponse:
+    uploads.discard(get_object_or_404(Upload, uuid=upload))
+    messages.info(request, _("The file is deleted. Nothing of it was stored."))
+    return redirect("imports")
 
 
 @admin_required
 @require_GET
 def detail(request: HttpRequest, run: str) -> HttpResponse:
-    found = get_object_or_404(ImportRun.objects.select_related("source"), uuid=run)
-    return render(request, "review/import.html", {"run": found, "row_errors": found.row_errors.all()[:200]})
+    """One import. htmx asks for its state alone, until it is over."""
+    found = get_object_or_404(ImportRun.objects.select_related("source", "author"), uuid=run)
+    context = {
+        "run": found,
+        "pace": pace(found, done=found.rows_read, of=found.rows_total),
+        "row_errors": found.row_errors.all()[:MOST_ERRORS_SHOWN],
+        "events": runs.events(found),
+        "has_errors_file": importing.errors_file(found).is_file(),
+    }
+    template = "review/_import.html" if getattr(request, "htmx", False) else "review/import.html"
+    return render(request, template, context)
 
 
 @admin_required
 @require_GET
-def errors(request: HttpRequest, run: str) -> HttpResponse:
+def errors(request: HttpRequest, run: str) -> HttpResponseBase:
     """Every row in error, as the file that the import wrote."""
     path = importing.errors_file(get_object_or_404(ImportRun, uuid=run))
     if not path.is_file():
         raise Http404
-    headers = {"Content-Disposition": f'attachment; filename="{path.name}"'}
-    return HttpResponse(path.read_bytes(), content_type="text/csv; charset=utf-8", headers=headers)
+    return FileResponse(path.open("rb"), as_attachment=True, filename=path.name, content_type="text/csv; charset=utf-8")

@@ -64,7 +64,9 @@ def test_a_run_is_stopped(client: Client) -> None:
 
 def test_an_import_goes_on_to_candidates_for_what_it_brought(client: Client, woken: list[tuple[str, tuple[object, ...]]]) -> None:
     file = SimpleUploadedFile("shop.csv", b"external_id,title\na,Kettle 1\nb,Kettle 2\n")
-    client.post("/imports/", {"file": file, "source": "Shop", "then_candidates": "on"})
+    sent = client.post("/imports/", {"file": file, "source": "Shop", "then_candidates": "on"})
+    form = client.get(sent.url).context["form"]
+    client.post(sent.url, {field.html_name: field.value() or "" for field in form} | {"kept": [], "import": "yes"})
     importing.resume(ImportRun.objects.get().pk)
     run = CandidateRun.objects.get()
     assert run.changed_only

@@ -16,7 +16,9 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
         parser.add_argument("--source", required=True, help="the shop or feed it comes from; made when new")
         parser.add_argument("--language", default="", help="language of a new source's listings where the file does not say")
-        parser.add_argument("--map", action="append", default=[], help="FIELD=COLUMN, several with commas")
+        parser.add_argument(
+            "--map", action="append", default=[], help="FIELD=COLUMN, several with commas; without it, as last confirmed for the source"
+        )
         parser.add_argument("--errors", type=Path, help="also write the rows in error to this CSV file")
         parser.add_argument("--complete", action="store_true", help="mark what the file does not have as delisted")
 
@@ -46,6 +48,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         if sys.stderr.isatty():
             self.stderr.write("")
+        if run.status == ImportRun.Status.CANCELLED:
+            self.stderr.write("Somebody cancelled it; what was stored until then is in.")
         self.stdout.write(
             f"{run.rows_read} rows: {run.created_count} new, {run.updated_count} changed, {run.unchanged_count} unchanged, "
             f"{run.delisted_count} delisted, {run.error_count} in error."
