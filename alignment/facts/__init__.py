@@ -17,12 +17,12 @@ from alignment.facts.fact import Comparison, Fact, compare
 from alignment.facts.marks import certifications, generations, plugs, protections
 from alignment.facts.quantities import LONGEST_TEXT, quantities
 from alignment.facts.sizes import sizes
-from alignment.models import SKU
+from alignment.models import SKU, PolicyVersion
 
 __all__ = ["HARD", "KINDS", "Comparison", "Fact", "compare", "conflicts", "of", "read"]
 
 KINDS: dict[str, Promise] = {
-    "code": _("Model code"),
+    "model code": _("Model code"),
     "brand": _("Brand"),
     "size": _("Size"),
     "colour": _("Colour"),
@@ -50,7 +50,7 @@ KINDS: dict[str, Promise] = {
     "noise": _("Noise"),
 }
 # What a policy may guard: two products that differ in one of these are not one product, whatever the words around it.
-HARD = ("volume", "mass", "length", "voltage", "charge", "power", "count", "code", "size")
+HARD = tuple(PolicyVersion.Guard.values)
 MOST_ATTRIBUTES = 40
 LONGEST_VALUE = 300
 

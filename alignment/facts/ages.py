@@ -20,11 +20,11 @@ AGE = re.compile(
     rf"(?<![\w.,])(?:(?:(?P<low>{NUMBER})\s?(?P<low_unit>{MONTHS}|{YEARS})?|(?P<birth>{BIRTH})){TO}(?P<high>{NUMBER})\s?{UNIT.format('_range')}"
     rf"|ages?\s?:?\s(?P<age_low>{NUMBER})\s?[-–]\s?(?P<age_high>{NUMBER})(?![\d.])|ages?\s?:?\s(?P<age_from>{NUMBER})\s?\+"
     rf"|(?:from|ab|dès|des|à partir de|desde(?: los)?|a partir de(?: los)?)\s(?P<from>{NUMBER})\s?{UNIT.format('_from')}"
-    rf"|(?P<plus>{NUMBER})\s?(?:{UNIT.format('_plus')}|(?P<m>m))\s?(?:\+|以上|起|and up|et plus)"
+    rf"|(?P<plus>{NUMBER})\s?(?:{UNIT.format('_plus')}|(?P<m>m))\s?(?:\+(?!\s?\d)|以上|起|and up|et plus)"
     rf"|(?P<over>{NUMBER})\s?\+\s?{UNIT.format('_over')})|(?<![\w.,])\+\s?(?P<more>{NUMBER})\s?{UNIT.format('_more')}",
     re.I,
 )
-END = re.compile(NO_SPAN + "", re.I)
+END = re.compile(NO_SPAN, re.I)
 OLDEST_MONTHS = 1200
 
 

@@ -24,7 +24,7 @@ NOISE = re.compile(
     r"\d+[a-z]{1,5}|\d+(?:x\d+)+[a-z]{0,3}|\d+in\d+|\d+[wrv]\d+|\d{4}[a-z]{2}"
     r"|(?:\d+(?:mah|ah|wh|v|a|w|mm|cm|m|kg|g|ml|l|hz|gb|tb|mp|k|fps|inch|in|h|min|pcs|x))+"
     r"|(?:usb|hdmi|ddr|lpddr|pcie|sata|cat|wifi|bt|bluetooth|win|windows|android|ios|ipx?|spf|upf|rj|rs|gu|gx|cr|lr|ac|ax|be|dn|iso|en|astm|din"
-    r"|kn|ffp|pm|cl|no|nr|ver|rgb|sus|aisi|tpu|gen|mk|eu|us|uk|size|gr|ages?|led|typ|type|x|r|f|mp|fps|hd|rtx|gtx|covid|gb|uhs|dp|vesa|nm)"
+    r"|kn|ffp|pm|cl|no|nr|ver|rgb|sus|aisi|tpu|gen|mk|eu|us|uk|size|gr|ages?|led|typ|type|x|r|f|mp|fps|hd|lga|rtx|gtx|covid|gb|uhs|dp|vesa|nm)"
     r"\d+(?:[a-z]|x)?\d*"
 )
 NUMBERED = re.compile(r"\d{3}-\d{6}")
@@ -38,7 +38,7 @@ def codes(text: str) -> Iterator[Fact]:
         folded = _fold(match[1])
         if any(character.isdigit() for character in folded) and folded not in seen:
             seen.add(folded)
-            yield Fact("code", match[1], value=folded)
+            yield Fact("model code", match[1], value=folded)
     for place, match in enumerate(TOKEN.finditer(text)):
         if place == MOST_TOKENS:
             return
@@ -48,7 +48,7 @@ def codes(text: str) -> Iterator[Fact]:
             folded = _fold(words)
             if folded not in seen and _is_code(words, folded):
                 seen.add(folded)
-                yield Fact("code", words, value=folded)
+                yield Fact("model code", words, value=folded)
 
 
 def _without_words(token: str) -> str:
@@ -62,7 +62,7 @@ def _without_words(token: str) -> str:
 
 
 def _is_word(part: str) -> bool:
-    return part.isalpha() and (len(part) > 4 or part[1:].islower())
+    return part.isalpha() and (len(part) > 4 or (len(part) > 2 and part[1:].islower()))
 
 
 def _is_code(words: str, folded: str) -> bool:

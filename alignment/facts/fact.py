@@ -150,7 +150,7 @@ def _same_age(one: Fact, other: Fact) -> bool | None:
 
 
 VALUES: dict[str, Fit] = {
-    "code": _same_code,
+    "model code": _same_code,
     "brand": _same_brand,
     "size": _same_size,
     "colour": _same_colour,

@@ -10,7 +10,7 @@ from alignment.facts.fact import Fact
 ALONE = r"(?<![A-Za-zÀ-ÿ0-9])"
 END = r"(?![A-Za-zÀ-ÿ0-9])"
 CERTIFICATION = re.compile(
-    rf"{ALONE}(?:(?P<plain>CE|FCC|UL|UKCA|ETL|PSE|TÜV|TUV|FSC|PEFC|FDA|LFGB|GOTS|REACH|CPSIA|CPC|SGS|MFi|RoHS|ROHS|BSCI|HACCP|CCC|ISO 9001)"
+    rf"{ALONE}(?:(?P<plain>CE|FCC|UL|UKCA|ETL|PSE|TÜV|TUV|FSC|PEFC|FDA|LFGB|GOTS|REACH|CPSIA|SGS|MFi|RoHS|ROHS|BSCI|HACCP|CCC|ISO 9001)"
     r"|(?P<textile>(?i:oeko[ -]?tex))|(?P<energy>(?i:energy star))|(?P<china>3C(?=认证))"
     r"|(?P<seal>GS(?=[ -]?(?i:geprüft|tested|certified|zeichen|mark|siegel)|认证|\s?[,/+、&]|\s(?:CE|TÜV)|\s*$))"
     r"|(?P<isize>(?i:i-size))|(?:ECE[ -]?)?R[ -]?(?P<ece>129|44)(?:[/.]0\d)?|EN[ -]?(?P<norm>\d{2,5})(?:[-:]\d+)*"

@@ -83,10 +83,14 @@ PIECES = (
     r"件套?|个装?|只装?|条装?|支装?|片装?|包装?|袋装?|瓶装?|盒装?|双装?|套装?|粒装?|节装?|枚装?|卷装?|块装?|对装?"
 )
 PACK_OF = (
-    r"(?:packs? of|set of|box of|case of|lot de|pack de|paquete de|juego de|set de|boîte de|caja de|pack|(?<![\d.,])(?<![\d.,]\s)[x×])"
+    r"(?:packs? of|set of|box of|case of|lot de|pack de|paquete de|juego de|set de|boîte de|caja de|pack"
+    r"|(?<![\d.,])(?<![\d.,]\s)(?-i:[x×]))"
 )
 CHINESE_DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
 DRINKS = re.compile(r"\b(?:ml|cl|bottles?|cups?|mugs?|tumblers?|flasks?|drinks?|juice|glass(?:es)?)\b|奶瓶|杯", re.I)
+# Where 4g is a network and no mass.
+NETWORKS = re.compile(r"\b(?:lte|sim|smartphone|phone|unlocked|\d+\s?gb|mobile|router|tablet|hotspot)\b|手机|路由", re.I)
+MOST_IN_A_PACK = 200
 # Where "." groups digits by three and "," comes before the decimals.
 COMMA_LANGUAGES = {"de", "fr", "es", "it", "pt", "nl", "pl", "cs", "sv", "da", "fi", "nb", "no", "ru", "uk", "tr"}
 LONGEST_TEXT = 20_000
@@ -100,10 +104,11 @@ NAMES = {f"{kind.replace(' ', '_')}__{i}": (kind, unit) for kind, (_base, units)
 # Latin units end where a word ends; Chinese ones need no space.
 END = r"(?:(?<=[^\x00-\x7f])|(?<=[\"'])|(?![A-Za-zÀ-ÿ0-9]))(?!/(?:h|min|s)\b)"
 MEASURE = re.compile(
-    rf"(?<![A-Za-zÀ-ÿ0-9.,])(?P<sign>[-−])?(?<![A-Za-zÀ-ÿ0-9]-)(?P<numbers>(?:{NUMBER}(?:\s?/\s?\d+(?=\s?-?\s?(?:\"|in|″)))?)(?:\s?[x×*]\s?{NUMBER}){{0,3}})(?:\s|-)?(?:{UNIT}){END}"
+    rf"(?<![A-Za-zÀ-ÿ0-9.,])(?<!\bf/)(?P<sign>[-−])?(?<![A-Za-zÀ-ÿ0-9]-)(?P<numbers>(?:{NUMBER}(?:\s?/\s?\d+(?=\s?-?\s?(?:\"|in|″)))?)(?:\s?[x×*]\s?{NUMBER}){{0,3}})(?:\s|-)?(?:{UNIT}){END}"
     rf"(?:\s?[x×*]\s?(?P<times>\d+)(?![\d.,]))?",
     re.I,
 )
+TIMES = re.compile(r"\s?[x×*]\s?", re.I)
 # 100-240 V is one range; 110/220 V are two amounts.
 RANGE = re.compile(
     rf"(?<![A-Za-zÀ-ÿ0-9.,/-])(?P<low>{NUMBER})\s?[A-Za-z伏]{{0,3}}\s?[-–—~～至]\s?(?P<high>{NUMBER})\s?(?:{UNIT}){END}",
@@ -114,7 +119,7 @@ CHINESE_COUNT = "(?P<chinese>[一二两三四五六七八九十])[件个只条�
 COUNT = re.compile(
     r"(?<![A-Za-zÀ-ÿ0-9.,])(?<![A-Za-zÀ-ÿ0-9]-)"
     rf"(?:(?P<before>\d+)(?:(?:\s|-|er-|er\s)?(?:{PIECES})|er[- ](?:set|pack)){END}"
-    rf"|{PACK_OF}\s?(?P<after>\d+)(?![\d.,]|\s?(?:{UNIT}){END})|{CHINESE_COUNT})",
+    rf"|{PACK_OF}\s?(?P<after>\d{{1,3}})(?![\d.,]|\s?(?:{UNIT}){END})|{CHINESE_COUNT})",
     re.I,
 )
 
@@ -130,7 +135,7 @@ def quantities(text: str, language: str = "") -> list[Fact]:
 
 
 def _measures(text: str, language: str) -> Iterator[tuple[int, Fact]]:
-    drinks = bool(DRINKS.search(text))
+    drinks, networks = bool(DRINKS.search(text)), bool(NETWORKS.search(text))
     ranges = {}
     for match in RANGE.finditer(text):
         kind, unit = _unit(match)
@@ -146,12 +151,16 @@ def _measures(text: str, language: str) -> Iterator[tuple[int, Fact]]:
         if match.end() in ranges:
             continue
         kind, unit = _unit(match)
+        if unit == "gram" and networks and match["numbers"] in "2345":
+            continue
         if unit == "ounce" and drinks:
             kind, unit = "volume", "fluid_ounce"
-        numbers = [_number(part, language) for part in re.split(r"\s?[x×*]\s?", match["numbers"])]
+        numbers = [_number(part, language) for part in TIMES.split(match["numbers"])]
         words = match[0].strip()
         if kind != "length" and len(numbers) == 2 and numbers[0] == int(numbers[0]):
-            yield match.start(), Fact("count", words, numbers.pop(0))
+            packed = numbers.pop(0)
+            if packed <= MOST_IN_A_PACK:
+                yield match.start(), Fact("count", words, packed)
         if match["sign"] and kind == "temperature":
             numbers[0] = -numbers[0]
         for number in numbers:

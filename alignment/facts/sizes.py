@@ -25,7 +25,10 @@ CHINESE = re.compile(
 # A letter that stands alone between commas or strokes, in brackets, or between Chinese words.
 ALONE = re.compile(rf"(?:[,;/(（]\s?|[\u4e00-\u9fff]\s|\A|\n)(?P<letters>{LETTERS})(?=\s?[,;/)）]|\s[\u4e00-\u9fff]|\s*$)", re.M)
 SPAN = re.compile(rf"(?<![A-Za-z0-9.\-/])(?P<first>{LETTERS})\s?[-–]\s?(?P<last>{LETTERS})(?![A-Za-z0-9-])")
-BED = re.compile(r"\b(twin|full|double|queen|king)[ -](?:size\b|bed\b|mattress|fitted|flat sheet|duvet|comforter)", re.I)
+BED = re.compile(
+    r"\b(?:(queen|king|twin)[ -]size\b|(twin|full|double|queen|king)[ -](?:(?:size )?bed\b|mattress|fitted|flat sheet|duvet|comforter))",
+    re.I,
+)
 PAPER = re.compile(
     r"\b(?:DIN[ -]|formato? |papi?er |papel )(?P<after>A[2-6])\b"
     r"|\b(?P<before>A[2-6])(?=\s?(?:paper|papier|papel|size|纸|format|blatt|sheets))|\b(?P<joined>A[2-6])-Papier",
@@ -61,7 +64,7 @@ def _all(text: str) -> Iterator[Fact]:
             for size in ORDER[ORDER.index(first) : ORDER.index(last) + 1]:
                 yield Fact("size", match[0], value=size)
     for match in BED.finditer(text):
-        yield Fact("size", match[0], value=match[1].lower())
+        yield Fact("size", match[0], value=(match[1] or match[2]).lower())
     for match in PAPER.finditer(text):
         yield Fact("size", match[0], value=(match["after"] or match["before"] or match["joined"]).lower())
 

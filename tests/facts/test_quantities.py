@@ -73,14 +73,30 @@ def test_points_and_commas_as_the_language_writes_them(text: str, language: str,
 
 
 @pytest.mark.parametrize(
-    "text", ["5G", "4K", "IPX5", "WH-1000XM4", "3-in-1", "3 en 1", "USB 3.2", "A4", "4-6 years", "2 to go", "800 l/h", ""]
+    "text",
+    [
+        "5G",
+        "4K",
+        "IPX5",
+        "WH-1000XM4",
+        "3-in-1",
+        "3 en 1",
+        "USB 3.2",
+        "A4",
+        "4-6 years",
+        "2 to go",
+        "800 l/h",
+        "f/4L lens",
+        "X299 board",
+        "",
+    ],
 )
 def test_what_only_looks_like_a_quantity_is_none(text: str) -> None:
     assert quantities(text) == []
 
 
 @given(
-    text=st.text(max_size=60) | st.text('0123456789.,/x×- lgmkw"pack of er个装件', max_size=60),
+    text=st.text(max_size=60) | st.text('0123456789.,/xX×- lgmkw"pack of er个装件', max_size=60),
     language=st.sampled_from(["", "en", "de", "zh"]),
 )
 def test_any_text_is_read(text: str, language: str) -> None:
@@ -116,6 +132,26 @@ def test_conflicts_come_first_then_what_agrees_then_what_one_side_says() -> None
 
 def test_one_of_two_amounts_can_conflict() -> None:
     assert compared("8GB RAM 256GB", "8GB RAM 512GB") == [("storage", False), ("storage", True)]
+
+
+@pytest.mark.parametrize(
+    ("query", "candidate", "agrees"),
+    [
+        ("AC 100-240V adapter", "230 V adapter", True),
+        ("100~240V", "110V-220V", True),
+        ("110/220V", "110 V", True),
+        ("220伏", "230 V", True),
+        ("110V", "220V", False),
+        ("12-24V", "230V", False),
+    ],
+)
+def test_a_range_of_volts_holds_what_is_in_it_and_one_mains_has_several_names(query: str, candidate: str, agrees: bool) -> None:
+    assert ("voltage", agrees) in compared(query, candidate)
+
+
+@pytest.mark.parametrize(("text", "grams"), [("5g saffron", 5.0), ("iPhone X 256gb 4g unlocked", None)])
+def test_a_network_is_no_mass(text: str, grams: float | None) -> None:
+    assert [quantity.amount for quantity in quantities(text) if quantity.kind == "mass"] == ([grams] if grams else [])
 
 
 def test_what_nobody_converts_is_compared_exactly() -> None:
