@@ -273,7 +273,8 @@ def follow_routes(pairs: Sequence[Pair], *, reason: str = "") -> int:
         if stands is None and pair.route == Pair.Route.ACCEPT:
             decisions.append(_frozen(pair, verdict=Verdict.ACCEPT, by=By.POLICY))
         elif stands is not None and stands.by == By.POLICY and pair.route != Pair.Route.ACCEPT:
-            decisions.append(_frozen(pair, verdict=Verdict.WITHDRAW, by=By.POLICY, withdraws=stands, reason=reason))
+            why = "guarded" if pair.guard else reason
+            decisions.append(_frozen(pair, verdict=Verdict.WITHDRAW, by=By.POLICY, withdraws=stands, reason=why))
     _record(decisions)
     return len(decisions)
 

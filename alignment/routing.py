@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from alignment.models import Pair
 
@@ -21,3 +21,8 @@ def agree(routes: Sequence[Pair.Route]) -> Pair.Route:
     if not routes:
         return Route.WAITING
     return routes[0] if len(set(routes)) == 1 else Route.REVIEW
+
+
+def guarded(chosen: Pair.Route, conflicts: Collection[str]) -> Pair.Route:
+    """What would be accepted goes to a person where the listings' facts conflict in a kind that the policy guards."""
+    return Route.REVIEW if chosen == Route.ACCEPT and conflicts else chosen

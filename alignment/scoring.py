@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +17,7 @@ from django.utils import timezone
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from alignment import decisions, logbook, open_pairs, rendering
+from alignment import decisions, facts, logbook, open_pairs, rendering
 from alignment.celery import app
 from alignment.models import (
     SKU,
@@ -33,7 +34,7 @@ from alignment.models import (
     Worker,
 )
 from alignment.policies import Policies, render_instruction
-from alignment.routing import agree, route
+from alignment.routing import agree, guarded, route
 
 logger = logging.getLogger(__name__)
 
@@ -291,11 +292,12 @@ def _route_pairs(directions: Mapping[tuple[int, int], Sequence[Candidate]]) -> N
         for pair in Pair.objects.select_related("standing").filter(left__in=lefts, right__in={right for _left, right in directions})
     }
     pairs = []
+    stated: dict[int, list[facts.Fact]] = {}
     skus = SKU.objects.in_bulk({sku for edge in directions for sku in edge})
     for edge, candidates in directions.items():
         pair = stored.get(edge) or Pair(query_id=candidates[0].query_id)
         pair.left, pair.right = skus[edge[0]], skus[edge[1]]
-        _route_pair(pair, candidates, policies)
+        _route_pair(pair, candidates, policies, stated)
         pairs.append(pair)
     open_pairs.refresh(pairs)
     _save_pairs(pairs)
@@ -309,14 +311,17 @@ def _route_pairs(directions: Mapping[tuple[int, int], Sequence[Candidate]]) -> N
 
 
 def _save_pairs(pairs: Sequence[Pair]) -> None:
-    fields = ["route", "score", "reverse_score", "policy", "query", "category", *open_pairs.FIELDS]
+    fields = ["route", "guard", "score", "reverse_score", "policy", "query", "category", *open_pairs.FIELDS]
     stored = [pair for pair in pairs if pair.pk is not None]
     Pair.objects.bulk_create([pair for pair in pairs if pair.pk is None], batch_size=200)
     Pair.objects.bulk_update(stored, fields, batch_size=200)
 
 
-def _route_pair(pair: Pair, candidates: Sequence[Candidate], policies: Policies) -> None:
-    """Set a pair's route from its directions, of which none may wait. The newest set speaks for a direction; people settle a difference."""
+def _route_pair(pair: Pair, candidates: Sequence[Candidate], policies: Policies, stated: dict[int, list[facts.Fact]]) -> None:
+    """Set a pair's route from its directions, of which none may wait. The newest set speaks for a direction; people settle a difference.
+
+    `stated` keeps the facts of SKUs read so far: only those of pairs that would be accepted under a policy with guards are read at all.
+    """
     newest: dict[int, Candidate] = {candidate.query_id: candidate for candidate in candidates if candidate.score is not None}
     waiting = any(c.set.status in (Status.PENDING, Status.CLAIMED) for c in candidates)
     if pair.query_id not in newest and newest:
@@ -331,13 +336,26 @@ def _route_pair(pair: Pair, candidates: Sequence[Candidate], policies: Policies)
     pair.category_id = forward.set.category_id or forward.set.query.category_id
     if waiting:
         return
-    pair.route = agree(
+    chosen = agree(
         [
             route(c.score.probability, accept_at=versions[query].accept_at, review_at=versions[query].review_at)
             for query, c in newest.items()
             if c.score is not None
         ]
     )
+    guards = {kind for version in versions.values() for kind in version.guards} if chosen == Pair.Route.ACCEPT else set()
+    conflicts = _conflicts(pair, guards, stated)
+    pair.route, pair.guard = guarded(chosen, conflicts), ", ".join(conflicts)
+
+
+def _conflicts(pair: Pair, guards: AbstractSet[str], stated: dict[int, list[facts.Fact]]) -> list[str]:
+    if not guards:
+        return []
+    for sku in (pair.left, pair.right):
+        if sku.pk not in stated:
+            stated[sku.pk] = facts.of(sku)
+    found = facts.conflicts(stated[pair.left_id], stated[pair.right_id])
+    return [kind for kind in facts.HARD if kind in found & guards]
 
 
 def fail(*, sets: Sequence[CandidateSet], holder: str, error: str) -> None:
@@ -415,12 +433,12 @@ def sku_changed(sku_ids: Sequence[int]) -> None:
         .order_by("pk")
     )
     for pair in pairs:
-        pair.route = Pair.Route.WAITING
+        pair.route, pair.guard = Pair.Route.WAITING, ""
         pair.text_changed = pair.standing is not None and pair.standing.by == Decision.By.PERSON
         # A second opinion on another text would not be about what the first one saw.
         pair.stage = Pair.Stage.FIRST if pair.text_changed and pair.stage == Pair.Stage.SECOND else pair.stage
     open_pairs.refresh(pairs)
-    Pair.objects.bulk_update(pairs, ["route", "text_changed", *open_pairs.FIELDS], batch_size=200)
+    Pair.objects.bulk_update(pairs, ["route", "guard", "text_changed", *open_pairs.FIELDS], batch_size=200)
     decisions.follow_routes(pairs, reason="text changed")
     wake()
 

@@ -27,6 +27,7 @@ SIGNS = {
 REASONS: dict[str, Promise] = {
     "text changed": _("the text changed"),
     "new route": _("it was routed anew"),
+    "guarded": _("the facts of its listings conflict"),
     "settled a conflict": _("settled a conflict"),
 }
 SOMEONE = _("someone who left")

@@ -103,7 +103,12 @@ def set_out(row: CandidateSet) -> dict[str, Any]:
     }
 
 
-def candidate_out(row: Candidate, route: str) -> dict[str, Any]:
+def kinds(guard: str) -> list[str]:
+    """The kinds of facts in conflict that keep a pair from being accepted by its policy."""
+    return guard.split(", ") if guard else []
+
+
+def candidate_out(row: Candidate, route: str, guard: str = "") -> dict[str, Any]:
     score = row.score and {
         "probability": row.score.probability,
         "logit": row.score.logit,
@@ -121,6 +126,7 @@ def candidate_out(row: Candidate, route: str) -> dict[str, Any]:
         "retrieval_score": row.retrieval_score,
         "score": score,
         "route": route,
+        "guard": kinds(guard),
     }
 
 

@@ -278,10 +278,11 @@ class OneCandidateSet(APIView):
         found = list(Candidate.objects.filter(set=row).select_related("sku__source", "score__model").order_by("rank", "id"))
         others = [candidate.sku_id for candidate in found]
         pairs = Pair.objects.filter(left=row.query_id, right__in=others) | Pair.objects.filter(right=row.query_id, left__in=others)
-        routes = {
-            left if right == row.query_id else right: route for left, right, route in pairs.values_list("left_id", "right_id", "route")
+        routed = {
+            left if right == row.query_id else right: (route, guard)
+            for left, right, route, guard in pairs.values_list("left_id", "right_id", "route", "guard")
         }
-        results = [serializers.candidate_out(candidate, routes.get(candidate.sku_id, Pair.Route.WAITING)) for candidate in found]
+        results = [serializers.candidate_out(candidate, *routed.get(candidate.sku_id, (Pair.Route.WAITING, ""))) for candidate in found]
         return Response(serializers.set_out(row) | {"candidates": results})
 
 

@@ -75,8 +75,9 @@ def policy_effect(request: HttpRequest, category_id: int) -> HttpResponse:
     form.is_valid()
     if "accept_at" in form.errors or "review_at" in form.errors:
         return render(request, "review/_policy_effect.html", {"invalid": True})
-    moved = effects.moved_by(category, accept_at=form.cleaned_data["accept_at"], review_at=form.cleaned_data["review_at"])
-    return render(request, "review/_policy_effect.html", {"moved": moved, "total": sum(move.pairs for move in moved)})
+    wanted = form.cleaned_data
+    effect = effects.moved_by(category, accept_at=wanted["accept_at"], review_at=wanted["review_at"], guards=wanted.get("guards") or [])
+    return render(request, "review/_policy_effect.html", {"effect": effect})
 
 
 @admin_required
