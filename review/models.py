@@ -6,7 +6,8 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models import Q
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from alignment.models import SKU, Category, Decision, Pair
@@ -100,3 +101,64 @@ class QueueCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pairs} pairs in {self.category}"
+
+
+class Figures(models.Model):
+    """What pages show of a million pairs, as last counted: of one category itself or, without one, of all. Derived; the log is the truth.
+
+    `scores`: route to pairs in each fiftieth of a score. `verdicts`: pair of languages to score band to the persons' verdicts that stand,
+    as [same, different, unsure]. `ages`: open pairs by how long they have waited.
+    """
+
+    category = models.ForeignKey(Category, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    scores = models.JSONField(default=dict)
+    verdicts = models.JSONField(default=dict)
+    ages = models.JSONField(default=list)
+    position = models.BigIntegerField(default=0, help_text="The last decision counted by day; of the row of all categories")
+    seconds = models.FloatField(default=0.0, help_text="How long the counting took; of the row of all categories")
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("figures")
+        verbose_name_plural = _("figures")
+        constraints = [models.UniqueConstraint(Coalesce("category_id", 0), name="a_category_is_counted_once")]
+
+    def __str__(self) -> str:
+        return f"figures of {self.category or 'all categories'}"
+
+
+class DecisionDay(models.Model):
+    """How many decisions of one kind one person, or the policies together, made on one day."""
+
+    day = models.DateField()
+    actor = models.UUIDField(null=True, blank=True, help_text="Actor id; empty for policies")
+    verdict = models.CharField(max_length=8, choices=Decision.Verdict.choices)
+    decisions = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0.0, help_text="How long its makers looked, together")
+
+    class Meta:
+        verbose_name = _("decisions of a day")
+        verbose_name_plural = _("decisions of a day")
+        constraints = [
+            models.UniqueConstraint(fields=["day", "actor", "verdict"], name="a_persons_day_is_counted_once"),
+            models.UniqueConstraint(fields=["day", "verdict"], condition=Q(actor__isnull=True), name="the_policies_day_is_counted_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decisions} on {self.day}"
+
+
+class RouteDay(models.Model):
+    """How many pairs lay on a route when a day was last counted."""
+
+    day = models.DateField()
+    route = models.CharField(max_length=8, choices=Pair.Route.choices)
+    pairs = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("routes of a day")
+        verbose_name_plural = _("routes of a day")
+        constraints = [models.UniqueConstraint(fields=["day", "route"], name="a_days_route_is_counted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.pairs} on {self.route} on {self.day}"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 
 from review import navigation, themes
 
@@ -22,3 +28,14 @@ def navigation_here(context: dict[str, Any]) -> navigation.Place | None:
 def theme(context: dict[str, Any]) -> str:
     """light, dark, or nothing where the system decides."""
     return themes.of(context.get("user"))
+
+
+@register.simple_tag
+def ago(moment: datetime | None) -> SafeString | str:
+    """A time as people say it, exact on hover."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    recent = (timezone.now() - moment).total_seconds() < 60
+    said = _("just now") if recent else _("%(span)s ago") % {"span": timesince(moment, depth=1)}
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S %Z"), said)
