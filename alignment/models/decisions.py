@@ -177,6 +177,7 @@ class Decision(models.Model):
             models.Index(fields=["actor", "-id"], name="decisions_by_actor"),
             models.Index(fields=["created_at"], name="decisions_by_time"),
             models.Index(fields=["act", "id"], condition=Q(act__isnull=False), name="decisions_by_act"),
+            models.Index(fields=["created_at"], condition=Q(reason="second opinion"), name="second_opinions"),
         ]
 
     def __str__(self) -> str:
