@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -45,6 +45,26 @@ class Answer:
     tokens_cut: int
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the model reads of one document: its whole prompt as text, and how many tokens each part has.
+
+    `frame` is what the prompt has around the texts. Without tokens (`limit` 0) a server makes the prompt, and `prompt` is what it is sent.
+    """
+
+    prompt: str
+    frame: int
+    instruction: int
+    query: int
+    document: int
+    cut: int
+    limit: int
+
+    @property
+    def tokens(self) -> int:
+        return self.frame + self.instruction + self.query + self.document
+
+
 def instruction_for(category: Category | None, query: str) -> str:
     """The instruction of the policy in force, for a query that is text and no SKU: it has no source, and its language is detected."""
     language = detect(query, confidence=settings.LANGUAGE_CONFIDENCE)
@@ -61,6 +81,7 @@ def ask(
     category: Category | None = None,
     shared: bool = False,
     beside: RerankRequest | None = None,
+    explain: bool = False,
 ) -> RerankRequest:
     """Put a request where workers look first. Raises QueueFull."""
     if RerankRequest.objects.filter(OPEN).count() >= MOST_WAITING:
@@ -75,6 +96,7 @@ def ask(
             category=category,
             shared=shared,
             beside=beside,
+            explain=explain,
         )
         scoring.wake()
     return made
@@ -122,11 +144,15 @@ def renew(asked: RerankRequest, *, holder: str) -> bool:
     return RerankRequest.objects.filter(pk=asked.pk, status=Status.CLAIMED, holder=holder).update(lease_expires_at=expires) == 1
 
 
-def answer(asked: RerankRequest, *, holder: str, model: ScoringModel, answers: Sequence[Answer]) -> bool:
+def answer(
+    asked: RerankRequest, *, holder: str, model: ScoringModel, answers: Sequence[Answer], readings: Sequence[Reading] | None = None
+) -> bool:
     """Store what was computed. False when it was given up, or taken by another."""
+    explained = None if readings is None else [asdict(reading) for reading in readings]
     found = [[a.logit, a.probability, a.tokens_read, a.tokens_cut] for a in answers]
     held = RerankRequest.objects.filter(pk=asked.pk, status=Status.CLAIMED, holder=holder)
-    return held.update(status=Status.ANSWERED, answers=found, model=model, finished_at=timezone.now(), holder="") == 1
+    now = timezone.now()
+    return held.update(status=Status.ANSWERED, answers=found, explained=explained, model=model, finished_at=now, holder="") == 1
 
 
 def fail(asked: RerankRequest, *, holder: str, error: str) -> None:
@@ -142,6 +168,10 @@ def put_back(asked: RerankRequest, *, holder: str) -> None:
 
 def answers_of(asked: RerankRequest) -> list[Answer]:
     return [Answer(*values) for values in asked.answers or []]
+
+
+def readings_of(asked: RerankRequest) -> list[Reading]:
+    return [Reading(**values) for values in asked.explained or []]
 
 
 def clear() -> int:

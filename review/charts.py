@@ -57,3 +57,31 @@ def precision_recall(curve: Sequence[Sequence[float]], thresholds: Sequence[tupl
         if at["recall"] is not None and at["precision"] is not None
     ]
     return Chart(line([(recall, precision) for _threshold, precision, recall in curve]), dots)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar, in the histogram's own measures, which band it lies in, and what a reader is told when pointing at it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    band: str
+    label: str
+
+
+WIDE, HIGH = 200.0, 56.0
+
+
+def histogram(counts: Sequence[int], *, accept_at: float, review_at: float) -> list[Bar]:
+    """Scores from 0 to 1 in equal bins. Heights go by the square root: few pairs between two crowds stay visible."""
+    most, width = max(counts, default=0) or 1, WIDE / (len(counts) or 1)
+    bars = []
+    for i, count in enumerate(counts):
+        low, high = i / len(counts), (i + 1) / len(counts)
+        height = HIGH * (count / most) ** 0.5
+        band = "accepted" if low >= accept_at else "reviewed" if high > review_at else "discarded"
+        x, y = round(i * width + 0.2, 2), round(HIGH - height, 2)
+        bars.append(Bar(x, y, round(width - 0.4, 2), round(height, 2), band, f"{low:.2f}–{high:.2f}: {count}"))
+    return bars

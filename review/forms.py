@@ -102,6 +102,10 @@ class PolicyForm(forms.Form):
     )
 
 
+class RollBackForm(forms.Form):
+    note = forms.CharField(label=_("Why"), max_length=500, required=False)
+
+
 class PlaygroundForm(forms.Form):
     MOST_CANDIDATES = 200
 

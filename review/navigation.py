@@ -75,7 +75,7 @@ AREAS = (
             Entry("group-exports", _("Exports"), "admins#exports", under=("group-export",)),
         ),
     ),
-    Area(_("Policies"), (Entry("policies", _("Policies"), "admins#policies", under=("policy",)),)),
+    Area(_("Policies"), (Entry("policies", _("Policies"), "admins#policies", under=("policy", "roll-back", "policy-inherit")),)),
     Area(
         _("Runs"),
         (

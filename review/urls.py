@@ -53,6 +53,7 @@ urlpatterns: list[URLPattern] = [
     path("policies/", policies.policy_list, name="policies"),
     path("policies/<int:category_id>/", policies.policy, name="policy"),
     path("policies/<int:category_id>/effect/", policies.policy_effect, name="policy-effect"),
+    path("policies/<int:category_id>/trial/", policies.policy_trial, name="policy-trial"),
     path("policies/<int:category_id>/inherit/", policies.inherit, name="policy-inherit"),
     path("policies/versions/<int:version_id>/roll-back/", policies.roll_back, name="roll-back"),
     path("playground/", playground.page, name="playground"),

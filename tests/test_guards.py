@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from alignment import rendering, rollout, scoring
+from alignment import policies, rendering, rollout, scoring
 from alignment.models import Decision, Pair
 from alignment.routing import Route, guarded
 from review import effects
@@ -119,7 +119,8 @@ def test_facts_are_read_only_where_they_can_matter(monkeypatch):
 
 
 def moves(category, **thresholds):
-    effect = effects.moved_by(category, **({"accept_at": 0.9, "review_at": 0.7} | thresholds))
+    snapshot = policies.Policies()
+    effect = effects.of(category, policies.values_of(snapshot.of(category.pk)) | thresholds, snapshot)
     return [(str(move.was), str(move.becomes), move.pairs) for move in effect.moves], effect.unchecked
 
 
@@ -142,5 +143,5 @@ def test_the_effect_of_a_new_guard_is_read_from_the_facts(client):
     pair_of("Pan 28 cm", "Pan 28 cm")
     assert moves(category, guards=["volume"]) == ([("accept", "review", 1)], 0)
     client.force_login(factories.make_admin())
-    form = {"accept_at": "0.9", "review_at": "0.7", "guards": ["volume"]}
+    form = {"instruction": "The same product?", "accept_at": "0.9", "review_at": "0.7", "guards": ["volume"]}
     assert "1 from accept to review" in client.post(reverse("policy-effect", args=[category.pk]), form).content.decode()

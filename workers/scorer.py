@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from celery.worker import state
 from django.conf import settings
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 CHUNK_SECONDS = 0.5
 SMALLEST_CHUNK = 512
 DOCUMENTS_AT_ONCE = 32
+EXPLAINED = 5
 PAUSE_AFTER_ERROR = 30.0
 
 
@@ -91,7 +93,11 @@ class Scorer:
             part = asked.documents[start : start + DOCUMENTS_AT_ONCE]
             scores = self.reranker.score(asked.instruction, asked.query, part, document_limit=asked.document_limit)
             answers += [rerank.Answer(score.logit, score.probability, score.tokens_read, score.tokens_cut) for score in scores]
-        rerank.answer(asked, holder=self.holder, model=self.model, answers=answers)
+        readings = None
+        if asked.explain:
+            read = [self.reranker.read(asked.instruction, asked.query, document) for document in asked.documents[:EXPLAINED]]
+            readings = [rerank.Reading(**asdict(reading)) for reading in read]
+        rerank.answer(asked, holder=self.holder, model=self.model, answers=answers, readings=readings)
 
     def _score(self, sets: Sequence[CandidateSet]) -> None:
         works = scoring.prepare(sets, model=self.model)

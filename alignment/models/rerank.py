@@ -34,6 +34,8 @@ class RerankRequest(models.Model):
     beside = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", help_text="The same texts under another instruction"
     )
+    explain = models.BooleanField(default=False, db_default=False, help_text="The worker also says what the model reads")
+    explained = models.JSONField(null=True, blank=True, help_text="What the model read for each document: see `alignment.rerank.Reading`")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
     holder = models.CharField(max_length=100, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)

@@ -1,4 +1,4 @@
-"""Policies: the tree, a new version, what it would change, and the way back."""
+"""Policies: the tree, a new version and what it would do before it is published, the history, and the way back."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from alignment import policies
+from alignment import policies, rerank, scoring
 from alignment.models import Actor, Category, PolicyRollout, PolicyVersion
-from review import effects
-from review.forms import PolicyForm
+from review import charts, effects, revisions, trials
+from review.forms import PolicyForm, RollBackForm
 from review.permissions import admin_required, person
 
 CATEGORIES_A_PAGE = 200
+VERSIONS_SHOWN = 20
 
 
 @admin_required
@@ -39,11 +40,15 @@ def policy_list(request: HttpRequest) -> HttpResponse:
 @admin_required
 @require_http_methods(["GET", "POST"])
 def policy(request: HttpRequest, category_id: int) -> HttpResponse:
-    category = get_object_or_404(Category, pk=category_id)
+    """The form, and beside it what the version being written would do. `preview` shows that without publishing, and without scripts."""
+    category = get_object_or_404(Category.objects.select_related("parent"), pk=category_id)
     snapshot = policies.Policies()
     in_force = snapshot.of(category.pk)
     form = PolicyForm(request.POST or None, initial=policies.values_of(in_force))
-    if request.method == "POST" and form.is_valid():
+    preview: dict[str, Any] = {}
+    if request.method == "POST" and "preview" in request.POST:
+        preview = _effect(category, snapshot, form) | _trial(request, category, in_force, form, ask=True)
+    elif request.method == "POST" and form.is_valid():
         try:
             version = policies.publish(category=category, author=person(request), **form.cleaned_data)
         except policies.PolicyError as error:
@@ -59,68 +64,171 @@ def policy(request: HttpRequest, category_id: int) -> HttpResponse:
         "in_force": in_force,
         "inherited": in_force.category_id != category.pk,
         "next_number": _next_number(category),
-        "history": _history(category),
+        "history": _history(category, in_force),
         "fields": [f"{{{name}}}" for name in policies.TEMPLATE_FIELDS],
         "rollouts": unfinished_rollouts(),
     }
-    return render(request, "review/policy.html", context, status=422 if form.errors else 200)
+    return render(request, "review/policy.html", preview | context, status=422 if form.errors else 200)
 
 
 @admin_required
 @require_POST
 def policy_effect(request: HttpRequest, category_id: int) -> HttpResponse:
-    """What other thresholds would do to the pairs that this category's policy routes: a fragment under the form."""
+    """What the typed version would do to the pairs that this category's policy routes: a fragment beside the form."""
     category = get_object_or_404(Category, pk=category_id)
-    form = PolicyForm(request.POST)
-    form.is_valid()
-    if "accept_at" in form.errors or "review_at" in form.errors:
-        return render(request, "review/_policy_effect.html", {"invalid": True})
-    wanted = form.cleaned_data
-    effect = effects.moved_by(category, accept_at=wanted["accept_at"], review_at=wanted["review_at"], guards=wanted.get("guards") or [])
-    return render(request, "review/_policy_effect.html", {"effect": effect})
+    context = _effect(category, policies.Policies(), PolicyForm(request.POST))
+    return render(request, "review/_policy_effect.html", context)
 
 
 @admin_required
 @require_POST
+def policy_trial(request: HttpRequest, category_id: int) -> HttpResponse:
+    """Five real pairs under the typed version: a fragment that asks for itself until the answers are there."""
+    category = get_object_or_404(Category, pk=category_id)
+    in_force = policies.Policies().of(category.pk)
+    context = _trial(request, category, in_force, PolicyForm(request.POST), ask="ask" in request.POST)
+    return render(request, "review/_policy_trial.html", {"category": category} | context)
+
+
+@admin_required
+@require_http_methods(["GET", "POST"])
 def roll_back(request: HttpRequest, version_id: int) -> HttpResponse:
-    version = get_object_or_404(PolicyVersion.objects.select_related("category"), pk=version_id)
-    note = _("Back to version %(number)s") % {"number": version.number}
-    try:
-        published = policies.roll_back(version=version, author=person(request), note=note)
-    except policies.PolicyError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(
-            request, _("Version %(old)s is in force again, as version %(new)s.") % {"old": version.number, "new": published.number}
-        )
-    return redirect("policy", category_id=version.category_id)
+    """What an older version would do if it were in force again; a POST publishes it."""
+    version = get_object_or_404(PolicyVersion.objects.select_related("category__parent"), pk=version_id)
+    return _back(request, version.category, version, _("Back to version %(number)s") % {"number": version.number})
 
 
 @admin_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def inherit(request: HttpRequest, category_id: int) -> HttpResponse:
-    category = get_object_or_404(Category, pk=category_id)
-    try:
-        policies.inherit(category=category, author=person(request))
-    except policies.PolicyError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, _("The policy of the category above is in force here again."))
-    return redirect("policy", category_id=category.pk)
+    """The same for a category that is to inherit again."""
+    category = get_object_or_404(Category.objects.select_related("parent"), pk=category_id)
+    above = policies.Policies().of(category.parent_id)
+    return _back(request, category, above, _("Inherits again from %(category)s") % {"category": above.category})
+
+
+def _back(request: HttpRequest, category: Category, version: PolicyVersion, note: str) -> HttpResponse:
+    own = version.category_id == category.pk
+    form = RollBackForm(request.POST if request.method == "POST" else None, initial={"note": note})
+    if form.is_valid():
+        why = form.cleaned_data["note"] or note
+        try:
+            if own:
+                made = policies.roll_back(version=version, author=person(request), note=why)
+            else:
+                made = policies.inherit(category=category, author=person(request), note=why)
+        except policies.PolicyError as error:
+            messages.error(request, error.message)
+        else:
+            done = _("Version %(old)s of %(category)s is in force again, as version %(new)s here.")
+            messages.success(request, done % {"old": version.number, "category": version.category, "new": made.number})
+        return redirect("policy", category_id=category.pk)
+    snapshot = policies.Policies()
+    in_force = snapshot.of(category.pk)
+    context = {
+        "category": category,
+        "version": version,
+        "own": own,
+        "form": form,
+        "in_force": in_force,
+        "differences": revisions.between(in_force, version),
+        "next_number": _next_number(category),
+    }
+    return render(request, "review/roll_back.html", context | _effect_of(category, snapshot, policies.values_of(version)))
 
 
 def unfinished_rollouts() -> list[PolicyRollout]:
     return list(PolicyRollout.objects.select_related("policy__category").filter(finished_at__isnull=True).order_by("pk")[:20])
 
 
+def _typed(in_force: PolicyVersion, form: PolicyForm) -> dict[str, Any] | None:
+    """What the form says, field by field where it can be read; None where that is no policy."""
+    form.is_valid()
+    values = policies.values_of(in_force) | {name: value for name, value in form.cleaned_data.items() if name != "note"}
+    try:
+        policies.check_instruction(values["instruction"])
+        policies.check_thresholds(values["accept_at"], values["review_at"])
+    except policies.PolicyError as error:
+        form.errors.clear()
+        form.add_error(error.field, error.message)
+        return None
+    return None if form.errors.keys() & {"instruction", "accept_at", "review_at"} else values
+
+
+def _effect(category: Category, snapshot: policies.Policies, form: PolicyForm) -> dict[str, Any]:
+    values = _typed(snapshot.of(category.pk), form)
+    if values is None:
+        return {"invalid": [message for errors in form.errors.values() for message in errors], "effect_shown": True}
+    return _effect_of(category, snapshot, values)
+
+
+def _effect_of(category: Category, snapshot: policies.Policies, values: dict[str, Any]) -> dict[str, Any]:
+    in_force, effect = snapshot.of(category.pk), effects.of(category, values, snapshot)
+    return {
+        "effect_shown": True,
+        "effect": effect,
+        "changes": policies.changed(policies.values_of(in_force), values),
+        "in_force": in_force,
+        "values": values,
+        "bars": charts.histogram(effect.bins, accept_at=values["accept_at"], review_at=values["review_at"]),
+        "lines": {name: round(charts.WIDE * values[name], 2) for name in ("accept_at", "review_at")},
+        "lines_now": {name: round(charts.WIDE * getattr(in_force, name), 2) for name in ("accept_at", "review_at")},
+    }
+
+
+def _trial(request: HttpRequest, category: Category, in_force: PolicyVersion, form: PolicyForm, *, ask: bool) -> dict[str, Any]:
+    """Scores asked for, or looked at again. Nothing is asked before the instruction differs or `ask` says so."""
+    values, names = _typed(in_force, form), request.POST.getlist("asked")
+    if values is None or not (ask or names or values["instruction"] != in_force.instruction):
+        return {}
+    try:
+        tried = trials.tried(category=category, instruction=values["instruction"], user=person(request), names=names)
+    except rerank.QueueFull:
+        return {"trial_shown": True, "queue_full": True}
+    readings = rerank.readings_of(tried[0].asked) if tried else []
+    waiting = any(one.waiting for one in tried)
+    bands = {"accept_at": values["accept_at"], "review_at": values["review_at"]}
+    rows = []
+    for one in tried:
+        new = one.answer.probability if one.answer else None
+        old_route = trials.led_to(one.old, accept_at=in_force.accept_at, review_at=in_force.review_at)
+        new_route = trials.led_to(new, **bands)
+        rows.append({"one": one, "new": new, "old_route": old_route, "new_route": new_route, "name": effects.ROUTES.get(new_route, "")})
+    return {
+        "trial_shown": True,
+        "rows": rows,
+        "trial_waiting": waiting,
+        "no_worker": waiting and not scoring.alive_workers(),
+        "reading": readings[0] if readings else None,
+        "model": next((one.asked.model for one in tried if one.asked.model), None),
+    }
+
+
 def _next_number(category: Category) -> int:
     return (category.policy_versions.aggregate(newest=Max("number"))["newest"] or 0) + 1
 
 
-def _history(category: Category) -> list[dict[str, Any]]:
-    versions = list(category.policy_versions.select_related("restores").order_by("-number")[:50])
+def _history(category: Category, in_force: PolicyVersion) -> list[dict[str, Any]]:
+    """The newest versions, each with what it changed of what was in force before it."""
+    related = ("restores__category", "rollout__previous__category")
+    versions = list(category.policy_versions.select_related("category", *related).order_by("-number")[:VERSIONS_SHOWN])
     actors = Actor.objects.select_related("user").in_bulk({version.author for version in versions if version.author})
-    return [{"version": version, "author": _name(actors.get(version.author)) if version.author else ""} for version in versions]
+    return [
+        {
+            "version": version,
+            "author": _name(actors.get(version.author)) if version.author else "",
+            "previous": _previous(version),
+            "differences": revisions.between(previous, version) if (previous := _previous(version)) else [],
+            "in_force": version.pk == in_force.pk,
+            "same": not policies.changed(policies.values_of(in_force), policies.values_of(version)),
+        }
+        for version in versions
+    ]
+
+
+def _previous(version: PolicyVersion) -> PolicyVersion | None:
+    rollout = getattr(version, "rollout", None)
+    return rollout.previous if rollout else None
 
 
 def _name(actor: Actor | None) -> str:

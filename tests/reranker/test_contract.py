@@ -146,3 +146,22 @@ def test_the_revision_of_a_folder_follows_its_files(checkpoint: Path, tmp_path: 
     other = edited(checkpoint, tmp_path / "other", rms_norm_eps=1e-5)
     first, second, third = (Reranker.load(str(folder), device="cpu").identity.revision for folder in (checkpoint, same, other))
     assert first == second != third
+
+
+@given(document=texts)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_what_it_reads_is_told_to_the_token(reranker: Reranker, published: Published, document: str) -> None:
+    reading = reranker.read(INSTRUCTION, "kettle", document)
+    body = f"<Instruct>: {INSTRUCTION}\n<Query>: kettle\n<Document>: {document}".encode("utf-8", "replace").decode()
+    assert reading.prompt == f"{PREFIX}{body}{SUFFIX}"
+    ids = published.tokenizer(body, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    whole = len(published.prefix) + len(ids) + len(published.suffix)
+    assert reading.frame + reading.instruction + reading.query + reading.document == whole
+    assert (reading.document, reading.cut, reading.limit) == (reranker.score(INSTRUCTION, "kettle", [document])[0].tokens_read, 0, 8192)
+
+
+def test_what_it_cannot_read_is_counted(checkpoint: Path) -> None:
+    short = Reranker.load(str(checkpoint), device="cpu", dtype="float32", max_length=256)
+    reading = short.read(INSTRUCTION, "kettle", "kettle " * 500)
+    assert reading.frame + reading.instruction + reading.query + reading.document == 256 and reading.cut > 100
+    assert reading.prompt.endswith(SUFFIX)

@@ -37,6 +37,22 @@ class Score:
     tokens_cut: int
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the model reads for one pair: the whole prompt, and the tokens of each part; `cut` and `limit` are tokens too.
+
+    A server that makes the prompt itself has no tokens (`limit` 0): `prompt` is then what it is sent.
+    """
+
+    prompt: str
+    frame: int = 0
+    instruction: int = 0
+    query: int = 0
+    document: int = 0
+    cut: int = 0
+    limit: int = 0
+
+
 class Engine(Protocol):
     """The door. `score_sets` takes (instruction, query, documents) and gives one score a document, in the order given.
 
@@ -49,6 +65,8 @@ class Engine(Protocol):
     def score(self, instruction: str, query: str, documents: Sequence[str], *, document_limit: int | None = None) -> list[Score]: ...
 
     def score_sets(self, sets: Sequence[tuple[str, str, Sequence[str]]]) -> list[list[Score]]: ...
+
+    def read(self, instruction: str, query: str, document: str) -> Reading: ...
 
 
 def sigmoid(logit: float) -> float:

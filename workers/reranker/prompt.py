@@ -121,6 +121,10 @@ class Encoder:
     def encode(self, instruction: str, query: str, documents: Sequence[str]) -> EncodedSet:
         return self.encode_sets([(instruction, query, documents)])[0]
 
+    def text(self, ids: Sequence[int]) -> str:
+        """What token ids say, control tokens included."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
     def _set(self, head: list[int], bodies: list[list[int]], document_limit: int | None) -> EncodedSet:
         head = head[: self.room]
         left = min(self.room - len(head), document_limit or self.room)

@@ -10,6 +10,7 @@ Only vLLM takes an instruction of its own; to the others it goes before the quer
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -18,7 +19,7 @@ from typing import Any
 
 import httpx2
 
-from workers.reranker.contract import ModelError, ModelIdentity, Score, Unavailable, logit_of
+from workers.reranker.contract import ModelError, ModelIdentity, Reading, Score, Unavailable, logit_of
 
 logger = logging.getLogger(__name__)
 PATHS = {"cohere": "/v2/rerank", "jina": "/v1/rerank", "vllm": "/v1/rerank", "tei": "/rerank"}
@@ -53,6 +54,10 @@ class RemoteReranker:
 
     def score_sets(self, sets: Sequence[tuple[str, str, Sequence[str]]]) -> list[list[Score]]:
         return [self.score(*one) for one in sets]
+
+    def read(self, instruction: str, query: str, document: str) -> Reading:
+        """What the server is sent: it makes the prompt itself, and does not tell."""
+        return Reading(prompt=json.dumps(self._request(instruction, query, [document]), ensure_ascii=False, indent=2))
 
     def _request(self, instruction: str, query: str, documents: Sequence[str]) -> dict[str, Any]:
         both = f"{instruction}\n{query}"

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 
 from workers.reranker import model
-from workers.reranker.contract import ModelError, ModelIdentity, Score, sigmoid
+from workers.reranker.contract import ModelError, ModelIdentity, Reading, Score, sigmoid
 from workers.reranker.forward import Decoder
 from workers.reranker.model import Checkpoint
 from workers.reranker.packing import Piece, halved, layout, rows
@@ -58,6 +58,26 @@ class Reranker:
     def score_sets(self, sets: Sequence[SetTexts]) -> list[list[Score]]:
         """Scores of several sets, each (instruction, query, documents), in the orders given."""
         return [scores for encoded in self._encoded(sets) for scores in self._scores(encoded)]
+
+    def read(self, instruction: str, query: str, document: str) -> Reading:
+        """The prompt of one pair, to the token: decoded from the ids that are scored. What a text is cut by is not in it."""
+        encoder = self._encoder
+        encoded = encoder.encode(instruction, query, [document])
+        ids = encoded.shared + encoded.documents[0]
+        asked, about = (len(part) for part in encoder.plain([instruction, query]))
+        # Of a head that was cut, the query lost its end first.
+        room = len(encoded.shared) - len(encoder.prefix) - len(encoder.joint)
+        asked = min(asked, room) if "{instruction}" in encoder.prompt.head else 0
+        about = min(about, room - asked)
+        return Reading(
+            prompt=encoder.text(ids),
+            frame=len(ids) - asked - about - encoded.read[0],
+            instruction=asked,
+            query=about,
+            document=encoded.read[0],
+            cut=encoded.cut[0],
+            limit=self.identity.max_length,
+        )
 
     def _encoded(self, sets: Sequence[SetTexts], document_limit: int | None = None) -> Iterator[list[EncodedSet]]:
         """The sets as token ids, some at a time: while the model reads these, a thread tokenises the next."""
