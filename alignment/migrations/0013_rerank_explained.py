@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alignment', '0011_runs_imports_exports'),
+        ('alignment', '0012_second_opinions'),
     ]
 
     operations = [
