@@ -1,23 +1,40 @@
-"""The case page: one query SKU, its borderline candidates, a verdict each."""
+"""The case page: one query SKU, its borderline candidates, a verdict each.
+
+A page without scripts posts a verdict and is led on. The page's own script draws the next candidate at once, asks for JSON, and
+comes back to what it is told: which case is in hand, which of its pairs are open, and the case itself where that is not what it shows.
+"""
 
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from alignment import decisions
-from alignment.models import Actor, Decision, User
+from alignment import decisions, implied
+from alignment.models import Actor, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
-from review import cases, leases, queues
+from review import cases, keys, leases, queues
 from review.permissions import admin_required, person, reviewer_required
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a press is answered: whether it is kept, and in words why not or what there is to know now."""
+
+    kept: bool = True
+    problem: str = ""
+    notice: str = ""
+    status: int = 200
+    current: int | None = None
 
 
 @never_cache
@@ -35,33 +52,54 @@ def escalated(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, *, escalated: bool) -> HttpResponse:
-    user = person(request)
-    taken = leases.take_case(user, escalated=escalated)
-    return render(request, "review/case.html", _context(user, taken, escalated=escalated, current=_number(request.GET.get("pair"))))
+    """The case in hand, or the next. `pair` opens that candidate; `again` takes that pair's case where nobody else holds it."""
+    user, current = person(request), _number(request.GET.get("pair"))
+    taken = None
+    if again := _number(request.GET.get("again")):
+        current, taken = again, _take_again(user, again, escalated=escalated)
+    taken = taken or leases.take_case(user, escalated=escalated)
+    template = "review/_case.html" if _is_fragment(request) else "review/case.html"
+    return render(request, template, _context(user, taken, escalated=escalated, current=current))
+
+
+@never_cache
+@reviewer_required
+@require_GET
+def ahead(request: HttpRequest) -> HttpResponse:
+    """The case after the one in hand, held already and drawn already: a fragment that the page keeps until it is needed."""
+    user, escalated = person(request), bool(request.GET.get("escalated"))
+    taken = leases.take_ahead(user, escalated=escalated)
+    if taken is None:
+        return HttpResponse(status=204)
+    context = {"escalated": escalated, "keys": keys.of(user)} | cases.describe(taken, user=user)
+    return render(request, "review/_case.html", context)
 
 
 @never_cache
 @reviewer_required
 @require_POST
 def decide(request: HttpRequest) -> HttpResponse:
-    """A verdict: {pair, verdict, seconds, note, request_id, seen_standing, escalated}. Answers with the case as it is now, or the next."""
+    """A verdict: {pair, verdict, reject_reason, seconds, note, request_id, seen, seen_standing, escalated, person, shows}."""
     user, escalated = person(request), bool(request.POST.get("escalated"))
+    if stranger := _stranger(request, user):
+        return stranger
     pair_id = _number(request.POST.get("pair"))
-    current, problem, status = None, "", 200
     try:
         request_id = _uuid(request.POST.get("request_id"))
         if pair_id is None:
             raise decisions.DecisionError(_("The page did not say which pair was meant. Load it again."))
-        if not _repeated(user, request_id, pair_id):
-            current = _decide(request, user, pair_id, request_id, escalated=escalated)
+        if _repeated(user, request_id, pair_id):
+            told = Told()
+        else:
+            told = _decide(request, user, pair_id, request_id, escalated=escalated)
     except leases.NotHeld:
-        problem, status = _("Your hold on this case had ended, so the verdict was not saved. Here is what waits for you now."), 409
+        told = Told(False, _("Your hold on this case had ended, so the verdict was not saved. Here is what waits for you now."), status=409)
     except decisions.Outdated as error:
-        problem, status = _("%(why)s Nothing was saved; look at it again.") % {"why": error}, 409
+        problem = _("%(why)s Nothing was saved; look at it again.") % {"why": error}
+        told = Told(False, problem, status=409, current=pair_id)
     except decisions.DecisionError as error:
-        problem, status, current = str(error), 422, pair_id
-    taken = leases.take_case(user, escalated=escalated)
-    return _answer(request, user, taken, escalated=escalated, current=current, problem=problem, status=status)
+        told = Told(False, str(error), status=422, current=pair_id)
+    return _answer(request, user, leases.take_case(user, escalated=escalated), told, escalated=escalated)
 
 
 def _repeated(user: User, request_id: uuid.UUID | None, pair_id: int) -> bool:
@@ -69,47 +107,77 @@ def _repeated(user: User, request_id: uuid.UUID | None, pair_id: int) -> bool:
     return request_id is not None and Decision.objects.filter(request_id=request_id, pair=pair_id, actor=Actor.of(user).uuid).exists()
 
 
-def _decide(request: HttpRequest, user: User, pair_id: int, request_id: uuid.UUID | None, *, escalated: bool) -> int | None:
-    """Take the verdict on a pair in hand. Returns the pair to look at next."""
+def _decide(request: HttpRequest, user: User, pair_id: int, request_id: uuid.UUID | None, *, escalated: bool) -> Told:
+    try:
+        return _take_verdict(request, user, pair_id, request_id, escalated=escalated)
+    except leases.NotHeld:
+        # A press that waited for the connection: its hold has ended, but what was seen is still so, and nobody else came to it.
+        pair = Pair.objects.select_related("left", "right").filter(pk=pair_id).first()
+        if pair is None or request.POST.get("seen") != cases.seen(user, pair):
+            raise
+        if leases.take_case(user, escalated=escalated, query_id=pair.query_id) is None:
+            raise
+        return _take_verdict(request, user, pair_id, request_id, escalated=escalated)
+
+
+def _take_verdict(request: HttpRequest, user: User, pair_id: int, request_id: uuid.UUID | None, *, escalated: bool) -> Told:
+    """Take the verdict on a pair in hand. Tells the pair to look at next, and the score where it was hidden."""
+    reason = request.POST.get("reject_reason", "")
     with transaction.atomic():
         held = leases.pair_in_hand(user, pair_id, escalated=escalated)
+        pair = next(pair for pair in held.pairs if pair.pk == pair_id)
+        if (shown := request.POST.get("seen")) and shown != cases.seen(user, pair):
+            raise decisions.Outdated(_("A shop changed one of the texts since you looked."))
         decisions.decide(
             pair_id=pair_id,
-            verdict=request.POST.get("verdict", ""),
+            verdict=request.POST.get("verdict", "reject" if reason else ""),
             user=user,
             seconds=_seconds(request.POST.get("seconds")),
             note=request.POST.get("note", ""),
             request_id=request_id,
             seen_standing=_number(request.POST.get("seen_standing")),
+            reject_reason=reason,
         )
-    order = [pair.pk for pair in held.pairs]
+    order = [pair.pk for pair in cases.in_order(held.pairs)]
     place = order.index(pair_id)
-    return next(iter(order[place + 1 :] + order[:place]), None)
+    return Told(notice=cases.told(pair), current=next(iter(order[place + 1 :] + order[:place]), None))
 
 
 @never_cache
 @reviewer_required
 @require_POST
 def undo(request: HttpRequest) -> HttpResponse:
-    """Take back this person's latest decision, and show its pair again where nobody else holds it."""
+    """Take back this person's latest decision, or that of one `press`, and show its pair again where nobody else holds it."""
     user, escalated = person(request), bool(request.POST.get("escalated"))
+    if stranger := _stranger(request, user):
+        return stranger
     try:
-        withdrawn = decisions.undo(user=user)
+        press = _uuid(request.POST.get("press"))
+        withdrawn = _take_back(user, press) if press else decisions.undo(user=user)
     except decisions.DecisionError as error:
-        return _answer(request, user, leases.take_case(user, escalated=escalated), escalated=escalated, problem=str(error), status=409)
+        told = Told(False, str(error), status=409)
+        return _answer(request, user, leases.take_case(user, escalated=escalated), told, escalated=escalated)
     if withdrawn is None:
-        notice = _("You have nothing to undo.")
-        return _answer(request, user, leases.take_case(user, escalated=escalated), escalated=escalated, notice=notice)
+        told = Told(notice="" if press else _("You have nothing to undo."))
+        return _answer(request, user, leases.take_case(user, escalated=escalated), told, escalated=escalated)
     pair = withdrawn.pair
     assert withdrawn.withdraws is not None
-    verdict = cases.VERDICTS[withdrawn.withdraws.verdict]
-    notice = _("Undone: “%(verdict)s” no longer stands.") % {"verdict": verdict}
+    notice = _("Undone: “%(verdict)s” no longer stands.") % {"verdict": cases.VERDICTS[withdrawn.withdraws.verdict]}
     escalated = (pair.stage in FOR_ADMINS) and user.is_admin
     taken = leases.take_case(user, escalated=escalated, query_id=pair.query_id) if pair.in_review else None
     if taken is None or all(shown.pk != pair.pk for shown in taken.pairs):
         notice += " " + _("The pair is open again as soon as nobody else holds its listings.") if pair.in_review else ""
         taken = leases.take_case(user, escalated=escalated)
-    return _answer(request, user, taken, escalated=escalated, current=pair.pk, notice=notice)
+    return _answer(request, user, taken, Told(notice=notice, current=pair.pk), escalated=escalated)
+
+
+def _take_back(user: User, press: uuid.UUID) -> Decision | None:
+    """End what one press decided. None when it never arrived, or no longer stands: taking it back twice is taking it back."""
+    decision = Decision.objects.filter(request_id=press, actor=Actor.of(user).uuid).first()
+    try:
+        return decisions.withdraw(decision_id=decision.pk, user=user) if decision else None
+    except decisions.Outdated:
+        return None
 
 
 @reviewer_required
@@ -127,28 +195,51 @@ def paused(request: HttpRequest) -> HttpResponse:
     return render(request, "review/paused.html", {"left": queues.left(person(request))})
 
 
-def _answer(
-    request: HttpRequest,
-    user: User,
-    taken: leases.Case | None,
-    *,
-    escalated: bool,
-    current: int | None = None,
-    problem: str = "",
-    notice: str = "",
-    status: int = 200,
-) -> HttpResponse:
-    if not getattr(request, "htmx", False):
-        if problem or notice:
-            messages.add_message(request, messages.ERROR if problem else messages.INFO, problem or notice)
+def _answer(request: HttpRequest, user: User, taken: leases.Case | None, told: Told, *, escalated: bool) -> HttpResponse:
+    if request.accepts("text/html") and not _is_fragment(request):
+        if told.problem or told.notice:
+            messages.add_message(request, messages.ERROR if told.problem else messages.INFO, told.problem or told.notice)
         return redirect("escalated" if escalated else "case")
-    context = _context(user, taken, escalated=escalated, current=current) | {"problem": problem, "notice": notice}
-    return render(request, "review/_case.html", context, status=status)
+    if _is_fragment(request):
+        context = _context(user, taken, escalated=escalated, current=told.current)
+        return render(request, "review/_case.html", context | {"problem": told.problem, "notice": told.notice}, status=told.status)
+    lease = str(taken.lease.uuid) if taken else ""
+    answer: dict[str, Any] = {
+        "kept": told.kept,
+        "why": told.problem,
+        "said": told.notice,
+        "lease": lease,
+        "open": [pair.pk for pair in taken.pairs] if taken else [],
+    }
+    if "shows" not in request.POST or (lease and request.POST["shows"] == lease):
+        counted = implied.settles(taken.pairs) if taken else {}
+        answer["settles"] = {pair: cases.settles(counts) for pair, counts in counted.items()}
+        answer["left"] = render_to_string("review/_left.html", {"left": queues.left(user, escalated=escalated)}, request)
+    else:
+        context = _context(user, taken, escalated=escalated, current=told.current)
+        answer["html"] = render_to_string("review/_case.html", context, request)
+    return JsonResponse(answer, status=told.status)
 
 
 def _context(user: User, taken: leases.Case | None, *, escalated: bool, current: int | None = None) -> dict[str, Any]:
-    context: dict[str, Any] = {"left": queues.left(user, escalated=escalated), "escalated": escalated}
-    return context | (cases.describe(taken, current=current) if taken else queues.why_empty(user, escalated=escalated))
+    context: dict[str, Any] = {"left": queues.left(user, escalated=escalated), "escalated": escalated, "keys": keys.of(user)}
+    return context | (cases.describe(taken, user=user, current=current) if taken else queues.why_empty(user, escalated=escalated))
+
+
+def _is_fragment(request: HttpRequest) -> bool:
+    return bool(getattr(request, "htmx", False))
+
+
+def _stranger(request: HttpRequest, user: User) -> HttpResponse | None:
+    """The refusal of what another person pressed, in this browser, before this one signed in."""
+    if request.POST.get("person", str(user.pk)) == str(user.pk):
+        return None
+    return JsonResponse({"stranger": True}, status=409)
+
+
+def _take_again(user: User, pair_id: int, *, escalated: bool) -> leases.Case | None:
+    pair = Pair.objects.filter(pk=pair_id, in_review=True).first()
+    return leases.take_case(user, escalated=escalated, query_id=pair.query_id) if pair else None
 
 
 def _number(text: str | None) -> int | None:

@@ -6,39 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from alignment.models import Decision, Group, Pair
 from tests import factories
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def page(browser, live_server):
-    context = browser.new_context(base_url=live_server.url, locale="en-GB", viewport={"width": 1440, "height": 900})
-    opened = context.new_page()
-    opened.problems = []
-    opened.on("console", lambda message: opened.problems.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: opened.problems.append(str(error)))
-    yield opened
-    context.close()
 
 
 def make_queue():
@@ -64,20 +37,12 @@ def make_queue():
     factories.score_waiting_sets(0.8, model=factories.make_model(is_demo=True))
 
 
-def sign_in(page, user):
-    page.goto("/")
-    page.get_by_label("Username").fill(user.username)
-    page.get_by_label("Password").fill("a long password 1")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/review/")
-
-
 def press(page, key, left):
     page.keyboard.press(key)
     expect(page.locator(".left")).to_have_text(left)
 
 
-def test_a_queue_is_cleared_by_keyboard_alone_and_one_verdict_undone(page):
+def test_a_queue_is_cleared_by_keyboard_alone_and_one_verdict_undone(page, sign_in):
     make_queue()
     user = factories.make_reviewer("lin")
     sign_in(page, user)
@@ -103,15 +68,15 @@ def test_a_queue_is_cleared_by_keyboard_alone_and_one_verdict_undone(page):
     assert page.problems == []
 
 
-def test_a_second_press_while_the_first_is_on_its_way_is_dropped(page):
+def test_a_second_press_on_the_same_pair_is_dropped(page, sign_in):
     make_queue()
     sign_in(page, factories.make_reviewer("lin"))
-    page.evaluate("() => { const b = document.querySelector('.current [data-key=a]'); b.click(); b.click(); }")
+    page.evaluate("() => { const b = document.querySelector('.current [data-act=accept]'); b.click(); b.click(); }")
     expect(page.locator(".left")).to_have_text("3 pairs left")
     assert Decision.objects.filter(by="person").count() == 1
 
 
-def test_a_phone_keeps_query_and_verdicts_in_view_and_nothing_scrolls_sideways(page):
+def test_a_phone_keeps_query_and_verdicts_in_view_and_nothing_scrolls_sideways(page, sign_in):
     make_queue()
     page.set_viewport_size({"width": 390, "height": 844})
     sign_in(page, factories.make_reviewer("lin"))
