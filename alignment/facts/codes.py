@@ -10,8 +10,8 @@ from alignment.facts.fact import Fact
 SHORTEST, LONGEST = 5, 24
 MOST_TOKENS = 400
 TOKEN = re.compile(r"(?<![A-Za-z0-9À-ÿ.])[A-Za-z0-9][A-Za-z0-9./-]*[A-Za-z0-9](?![À-ÿ])")
-# HD9318/20: what follows the stroke is of the code. Elsewhere a stroke parts two things.
-WITH_STROKE = re.compile(r"[A-Z]{2,4}\d{2,5}/\d{2}")
+# HD9318/20, MK0L2M/A: one or two characters behind a stroke are of the code. Elsewhere a stroke parts two things.
+WITH_STROKE = re.compile(r"(?=[A-Z-]*\d)[A-Z0-9-]{5,}/[A-Z0-9]{1,2}")
 LABELLED = re.compile(
     r"^(?:(?:item )?model(?: (?:number|no\.?|name))?|mpn|(?:manufacturer )?part (?:number|no\.?)|型号|货号|款号|modèle|réf(?:érence)?\.?"
     r"|référence fabricant|modelo|referencia|modell(?:nummer|bezeichnung)?|artikelnummer|herstellernummer|teilenummer)\s?[:：]\s?"

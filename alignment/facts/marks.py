@@ -38,7 +38,8 @@ NUMERALS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7
 ORDINALS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "première": 1, "deuxième": 2, "seconde": 2, "troisième": 3,
     "quatrième": 4,
-    "primera": 1, "segunda": 2, "tercera": 3, "cuarta": 4, "erste": 1, "zweite": 2, "dritte": 3, "vierte": 4, "zweiter": 2, "dritter": 3,
+    "primera": 1, "segunda": 2, "tercera": 3, "cuarta": 4, "erste": 1, "zweite": 2,
+    "dritte": 3, "vierte": 4, "zweiten": 2, "dritten": 3, "vierten": 4, "zweiter": 2, "dritter": 3,
     "ii": 2, "iii": 3, "iv": 4, "v": 5,
 }  # fmt: skip
 # 3.2 Gen 2 is a USB's generation, 12th Gen Intel a processor's; Mark II is the product's own.
@@ -49,7 +50,7 @@ GENERATION = re.compile(
     r"|(?P<spanish>\d{1,2})\.?[aª] generaci[óo]n"
     rf"|(?P<ordinal>{'|'.join(word for word in ORDINALS if len(word) > 3)}) (?:generation|génération|generación)"
     r"|(?:mark|mk)[ .]?(?P<mark>ii|iii|iv|v|[2-9])(?![a-z0-9]))"
-    r"|第(?P<chinese>[一二三四五六七八九十]{1,2}|\d{1,2})代|(?<=[A-Za-z0-9\u4e00-\u9fff])(?P<short>[二三四五六])代(?![理人替码表])",
+    r"|第(?P<chinese>[一二三四五六七八九十]{1,2}|\d{1,2})代|(?<=[A-Za-z0-9\u4e00-\u9fff\s])(?P<short>[二三四五六])代(?![理人替码表])",
     re.I,
 )
 

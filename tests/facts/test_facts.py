@@ -1,6 +1,7 @@
 """Codes, brands, sizes, colours and marks read from texts of five languages. `labelled.csv` says what is right.
 
-Labels were written before the rules, and half of them were held out while the rules were written.
+Labels were written before the rules, and half of them were held out while the rules were written. The last 25 were added when the rules
+stood: precision was 0.98 and recall 0.95 on the held-out half then. Strokes in codes and 二代 behind a space were read after that.
 """
 
 from __future__ import annotations
