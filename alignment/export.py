@@ -11,7 +11,7 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -119,6 +119,14 @@ def render(rows: Sequence[Group]) -> list[dict[str, Any]]:
     ]
 
 
+# Hears how many groups were written since it was last told.
+Tell = Callable[[int], None]
+
+
+def untold(written: int) -> None:
+    pass
+
+
 def chunks(found: QuerySet[Group]) -> Iterator[list[dict[str, Any]]]:
     last = 0
     while True:
@@ -131,12 +139,24 @@ def chunks(found: QuerySet[Group]) -> Iterator[list[dict[str, Any]]]:
         last = rows[-1].pk
 
 
-def as_ndjson(found: QuerySet[Group]) -> Iterator[str]:
+def as_ndjson(found: QuerySet[Group], tell: Tell = untold) -> Iterator[str]:
     for chunk in chunks(found):
         yield "".join(json.dumps(group, ensure_ascii=False) + "\n" for group in chunk)
+        tell(len(chunk))
 
 
-def as_csv(found: QuerySet[Group]) -> Iterator[str]:
+def as_json(found: QuerySet[Group], position: int, tell: Tell = untold) -> Iterator[str]:
+    """One document: the position that it was read at, and the groups."""
+    yield f'{{"position": {position}, "groups": ['
+    first = True
+    for chunk in chunks(found):
+        yield ("" if first else ",") + "\n" + ",\n".join(json.dumps(group, ensure_ascii=False) for group in chunk)
+        first = False
+        tell(len(chunk))
+    yield "\n]}\n"
+
+
+def as_csv(found: QuerySet[Group], tell: Tell = untold) -> Iterator[str]:
     """One row a member. Cells that a spreadsheet would run are neutralised."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
@@ -161,6 +181,7 @@ def as_csv(found: QuerySet[Group]) -> Iterator[str]:
                 )
                 writer.writerow([neutral(str(cell)) for cell in cells])
         yield buffer.getvalue()
+        tell(len(chunk))
         buffer.seek(0)
         buffer.truncate()
     if rest := buffer.getvalue():

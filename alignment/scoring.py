@@ -458,6 +458,7 @@ def report(
     sets_in_hand: int = 0,
     pairs: int = 0,
     pairs_per_second: float | None = None,
+    memory_mb: int | None = None,
     error: str = "",
 ) -> None:
     """A worker says that it lives and what it does."""
@@ -468,6 +469,7 @@ def report(
         sets_in_hand=sets_in_hand,
         pairs_scored=F("pairs_scored") + pairs,
         error=error[:2000],
+        memory_mb=memory_mb,
         seen_at=timezone.now(),
         pairs_per_second=F("pairs_per_second") if pairs_per_second is None else pairs_per_second,
     )

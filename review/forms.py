@@ -15,7 +15,7 @@ from alignment import catalogue
 from alignment.candidates import MOST_CANDIDATES
 from alignment.importing import FileError, rows, uploads
 from alignment.importing.language import LANGUAGES
-from alignment.models import CandidateRun, Category, PolicyVersion, Upload
+from alignment.models import CandidateRun, Category, ExportRun, PolicyVersion, Source, Upload
 from alignment.policies import LONGEST_INSTRUCTION, MOST_DUE_HOURS
 from review.templatetags.listings import language as name_of_language
 
@@ -197,6 +197,52 @@ class CandidateRunForm(forms.ModelForm):
         assert isinstance(sources, forms.ModelChoiceField)
         sources.empty_label = _("All sources")
         self.fields["k"].validators += [MinValueValidator(1), MaxValueValidator(MOST_CANDIDATES)]
+
+
+class ExportForm(forms.Form):
+    """Which groups, in which format. A group is exported whole when one of its listings fits."""
+
+    format = forms.ChoiceField(label=_("Format"), choices=ExportRun.Format.choices)
+    category = forms.CharField(
+        label=_("Category"),
+        max_length=1000,
+        required=False,
+        help_text=_("With all below it; empty for all."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    language = forms.ChoiceField(label=_("Language"), required=False)
+    source = forms.ModelChoiceField(label=_("Source"), queryset=Source.objects.all(), required=False, empty_label=_("All sources"))
+    changed_since = forms.IntegerField(
+        label=_("Changed since log position"),
+        min_value=0,
+        max_value=2**63 - 1,
+        required=False,
+        help_text=_("Only groups that changed after it. An earlier export's name holds its position."),
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        language = self.fields["language"]
+        assert isinstance(language, forms.ChoiceField)
+        names = sorted((name_of_language(code), code) for code in LANGUAGES)
+        language.choices = [("", _("All languages")), *((code, name) for name, code in names)]
+
+    def clean_category(self) -> str:
+        path = self.cleaned_data["category"].strip()
+        try:
+            category = catalogue.get_category(path)
+        except catalogue.CategoryError:
+            category = None
+        if path and category is None:
+            raise forms.ValidationError(_("There is no such category."))
+        return category.path if category else ""
+
+    def clean_source(self) -> str:
+        source: Source | None = self.cleaned_data["source"]
+        return source.name if source else ""
+
+    def clean_changed_since(self) -> int:
+        return self.cleaned_data["changed_since"] or 0
 
 
 class UploadForm(forms.Form):

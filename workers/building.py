@@ -53,6 +53,7 @@ def _build(run: CandidateRun, say: Say) -> int:
     skus = _read(run)
     if len(skus.ids) < 2:
         raise NothingToCompare("There are fewer than two listed SKUs: import a catalogue first.")
+    runs.note(run, runs.What.READ, text=f"{len(skus.ids):,}")
     progress = _Progress(run, say, done=candidate_runs.built(run).count())
     with runs.heartbeat(run):
         retriever = Retriever(
@@ -61,6 +62,7 @@ def _build(run: CandidateRun, say: Say) -> int:
             restriction=Restriction(skus.sources, skus.languages, skus.categories),
             folder=Path(settings.VAR_DIR) / "retrieval",
         )
+    runs.note(run, runs.What.INDEXED)
     before = set(candidate_runs.built(run).values_list("query_id", flat=True))
     wanted = set(candidate_runs.chosen(run).values_list("pk", flat=True)) - before
     changed = progress.store(skus, retriever, wanted)

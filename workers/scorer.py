@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from celery.worker import state
 from django.conf import settings
@@ -116,6 +118,7 @@ class Scorer:
             sets_in_hand=len(sets),
             pairs=len(facts),
             pairs_per_second=len(facts) / seconds if facts else None,
+            memory_mb=memory_mb(),
         )
 
     def _compute(self, works: Sequence[Work], sets: Sequence[CandidateSet]) -> list[Fact]:
@@ -167,6 +170,18 @@ def load() -> Engine:
     )
 
 
+def memory_mb() -> int | None:
+    """What the model takes: of the GPU where there is one, else of this process. None where the system does not say."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return int(torch.cuda.memory_reserved()) // 2**20
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
 def stopping() -> bool:
     """Whether the worker was told to end: what waits is left to the next one."""
     return state.should_stop is not None or state.should_terminate is not None
@@ -189,7 +204,7 @@ def drain() -> None:
         logger.exception("The model %s cannot be used", settings.RERANKER_MODEL)
         problem = str(error)
     else:
-        scoring.report(name=name, model=_scorer.model, device=_scorer.reranker.device)
+        scoring.report(name=name, model=_scorer.model, device=_scorer.reranker.device, memory_mb=memory_mb())
         return
     _not_before = time.monotonic() + PAUSE_AFTER_ERROR
     scoring.report(name=name, model=_scorer.model if _scorer else None, error=problem)

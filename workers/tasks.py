@@ -20,12 +20,13 @@ def score_waiting() -> None:
 @shared_task(name="workers.sweep")
 def sweep() -> None:
     """Free claims that died and go on with rollouts that a killed worker left."""
-    from alignment import rerank, rollout, runs, scoring
+    from alignment import exports, rerank, rollout, runs, scoring
     from alignment.importing import uploads
 
     scoring.sweep()
     rerank.clear()
     uploads.sweep()
+    exports.sweep()
     runs.resume_interrupted()
     if rollout.waiting():
         scoring.wake(scoring.ROLL_OUT)
@@ -59,3 +60,10 @@ def build_candidates(run_id: int) -> None:
     from workers import building
 
     building.work(run_id)
+
+
+@shared_task(name="workers.export_groups")
+def export_groups(run_id: int) -> None:
+    from alignment import exports
+
+    exports.write(run_id)

@@ -179,7 +179,7 @@ class Worker(models.Model):
     sets_in_hand = models.PositiveIntegerField(default=0)
     pairs_scored = models.PositiveBigIntegerField(default=0)
     pairs_per_second = models.FloatField(null=True, blank=True)
-    memory_mb = models.PositiveIntegerField(null=True, blank=True, help_text="Of its process; of its device where that has its own")
+    memory_mb = models.PositiveIntegerField(null=True, blank=True, help_text="Of its GPU, else of its process")
     error = models.TextField(blank=True)
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())

@@ -25,7 +25,7 @@ class ExportRun(Run):
     groups = models.PositiveIntegerField(default=0)
     groups_done = models.PositiveIntegerField(default=0)
     size = models.BigIntegerField(default=0, help_text="Bytes")
-    expires_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Until when its file is kept; empty when there is none")
 
     class Meta(Run.Meta):
         verbose_name = _("export")

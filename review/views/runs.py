@@ -1,21 +1,77 @@
-"""Runs of every kind in one list, and what one can do to them."""
+"""Runs of every kind: the list, a run's page with its log, and what one can do to it."""
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
-from alignment import runs
-from alignment.models import EvaluationRun, ImportRun, Run
+from alignment import exports, runs, scoring
+from alignment.models import CandidateRun, CandidateSet, CategoryChange, ExportRun, Run, Worker
+from review import run_list
 from review.permissions import admin_required, person
 
-PAGES: dict[type[Run], str] = {
-    ImportRun: "import",
-    EvaluationRun: "evaluation",
-}
+
+@never_cache
+@admin_required
+@require_GET
+def page(request: HttpRequest) -> HttpResponse:
+    asked = {name: request.GET.get(name, "")[:40] for name in ("kind", "status")}
+    found = run_list.page(**asked, after=request.GET.get("after", "")[:40])
+    counts = scoring.progress()
+    waiting = counts[CandidateSet.Status.PENDING] + counts[CandidateSet.Status.CLAIMED]
+    alive = Worker.objects.filter(seen_at__gte=timezone.now() - scoring.ALIVE_FOR).values_list("sets_in_hand", "pairs_per_second")
+    workers = list(alive)
+    speed = sum(per_second or 0 for busy, per_second in workers if busy)
+    context = {
+        "list": found,
+        "asked": asked,
+        "kinds": run_list.TITLES.items(),
+        "statuses": Run.Status.choices,
+        "next": urlencode({name: value for name, value in asked.items() if value} | {"after": found.after}) if found.after else "",
+        "later": bool(request.GET.get("after")),
+        "scored": counts[CandidateSet.Status.SCORED],
+        "sets": sum(counts.values()),
+        "waiting": waiting,
+        "parked": counts[CandidateSet.Status.PARKED],
+        "workers": len(workers),
+        "speed": speed,
+        "live": any(row.unfinished for row in found.rows) or bool(waiting and workers),
+    }
+    return render(request, "review/runs.html", context)
+
+
+@never_cache
+@admin_required
+@require_GET
+def detail(request: HttpRequest, run: str) -> HttpResponse:
+    """One run. htmx asks for its state alone, until it is over."""
+    found = _run(run)
+    told = run_list.tell(found)
+    if told.href != request.path:
+        return redirect(told.href)
+    context: dict[str, Any] = {"run": found, "row": told, "pace": told.pace, "events": runs.events(found), "facts": _facts(found)}
+    if isinstance(found, ExportRun) and found.status == Run.Status.DONE:
+        context |= {"file": exports.file_name(found) if found.expires_at else "", "export": found}
+    return render(request, "review/_run.html" if getattr(request, "htmx", False) else "review/run.html", context)
+
+
+def _facts(run: Run) -> list[tuple[str, int]]:
+    """What a run counts, as (words, count)."""
+    if isinstance(run, CandidateRun):
+        return [(_("SKUs"), run.skus), (_("Candidates each"), run.k), (_("Sets to score"), run.sets_changed)]
+    if isinstance(run, ExportRun):
+        return [(_("Groups"), run.groups_done)] + ([(_("Log position"), run.position)] if run.position is not None else [])
+    if isinstance(run, CategoryChange):
+        return [(_("SKUs moved"), run.skus_moved), (_("Sets to score anew"), run.rescored), (_("Sets routed anew"), run.rerouted)]
+    return []
 
 
 def _run(uuid: str) -> Run:
@@ -25,17 +81,17 @@ def _run(uuid: str) -> Run:
     return found
 
 
-def _page(run: Run) -> HttpResponse:
-    return redirect(PAGES.get(type(run), "run"), run=run.uuid)
-
-
 @admin_required
 @require_POST
 def cancel(request: HttpRequest, run: str) -> HttpResponse:
     found = _run(run)
-    if runs.cancel(found, by=person(request)):
+    if isinstance(found, CategoryChange):
+        messages.error(request, _("A change of categories cannot be stopped halfway; change it back instead."))
+    elif runs.cancel(found, by=person(request)):
         messages.info(request, _("Stopped. What was stored until then is kept."))
-    return _page(found)
+    else:
+        messages.info(request, _("It was over already."))
+    return redirect(run_list.tell(found).href)
 
 
 @admin_required
@@ -44,4 +100,6 @@ def retry(request: HttpRequest, run: str) -> HttpResponse:
     found = _run(run)
     if runs.retry(found, by=person(request)):
         messages.info(request, _("It waits for a worker again."))
-    return _page(found)
+    else:
+        messages.info(request, _("Only what failed or was cancelled can be started again."))
+    return redirect(run_list.tell(found).href)

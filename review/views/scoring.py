@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -13,12 +15,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from alignment import scoring
-from alignment.models import CandidateSet, ScoringModel, Worker
+from alignment.models import Candidate, CandidateSet, ScoringModel, Worker
 from review import queues
 from review.permissions import admin_required, person
 from review.views.policies import unfinished_rollouts
 
 MOST_SHOWN = 50
+MOST_ERRORS = 20
+MOST_TEXTS = 5
 
 
 @admin_required
@@ -38,10 +42,12 @@ def progress(request: HttpRequest) -> HttpResponse:
 @admin_required
 @require_POST
 def retry(request: HttpRequest) -> HttpResponse:
-    """Retry one failed set, or all of them."""
+    """Retry one failed set, those that failed with one error, or all of them."""
     failed = CandidateSet.objects.filter(status=CandidateSet.Status.PARKED)
     chosen = request.POST.get("set", "")
-    if chosen != "all":
+    if "error" in request.POST:
+        failed = failed.filter(error=request.POST["error"].replace("\r\n", "\n"))
+    elif chosen != "all":
         failed = failed.filter(pk=int(chosen)) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else failed.none()
     count = 0
     while batch := list(failed.only("pk").order_by("pk")[:500]):
@@ -59,6 +65,9 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     alive = scoring.alive_workers()
     failed = CandidateSet.objects.filter(status=CandidateSet.Status.PARKED).select_related("query__source").order_by("pk")
     newest = ScoringModel.objects.order_by("-pk").first()
+    shown = list(failed[:MOST_SHOWN])
+    _attach_texts(shown)
+    _attach_sets(alive)
     models = [worker.model for worker in alive if worker.model] or ([newest] if newest else [])
     return {
         "waiting": counts[CandidateSet.Status.PENDING],
@@ -69,9 +78,30 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "unscored": counts[CandidateSet.Status.PENDING] + counts[CandidateSet.Status.CLAIMED],
         "workers": alive,
         "silent": Worker.objects.exclude(pk__in=[worker.pk for worker in alive]).order_by("-seen_at")[:5],
-        "failed": list(failed[:MOST_SHOWN]),
+        "failed": shown,
+        "errors": failed.order_by().values("error").annotate(count=Count("id")).order_by("-count")[:MOST_ERRORS] if shown else [],
         "demo": any(model.is_demo for model in models),
         "rollouts": unfinished_rollouts(),
         "review": queues.left(person(request)),
         "escalated": queues.left(person(request), escalated=True),
     }
+
+
+def _attach_texts(sets: list[CandidateSet]) -> None:
+    """The first candidates of each failed set, so that a person sees which texts it choked on."""
+    texts: dict[int, list[Candidate]] = defaultdict(list)
+    if sets:
+        for candidate in Candidate.objects.filter(set__in=sets, rank__lte=MOST_TEXTS).select_related("sku").order_by("rank"):
+            texts[candidate.set_id].append(candidate)
+    for one in sets:
+        one.texts = texts[one.pk]  # type: ignore[attr-defined]
+
+
+def _attach_sets(workers: list[Worker]) -> None:
+    """What each worker has in hand."""
+    held: dict[str, CandidateSet] = {}
+    if workers:
+        claimed = CandidateSet.objects.filter(status=CandidateSet.Status.CLAIMED, holder__in=[worker.name for worker in workers])
+        held = {one.holder: one for one in claimed.select_related("query__source")[:200]}
+    for worker in workers:
+        worker.in_hand = held.get(worker.name)  # type: ignore[attr-defined]

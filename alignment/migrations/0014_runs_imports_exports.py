@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alignment', '0010_skus_in_order'),
+        ('alignment', '0013_rerank_explained'),
     ]
 
     operations = [
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='worker',
             name='memory_mb',
-            field=models.PositiveIntegerField(blank=True, help_text='Of its process; of its device where that has its own', null=True),
+            field=models.PositiveIntegerField(blank=True, help_text='Of its GPU, else of its process', null=True),
         ),
         migrations.AlterField(
             model_name='importrun',
@@ -130,7 +130,7 @@ class Migration(migrations.Migration):
                 ('groups', models.PositiveIntegerField(default=0)),
                 ('groups_done', models.PositiveIntegerField(default=0)),
                 ('size', models.BigIntegerField(default=0, help_text='Bytes')),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('expires_at', models.DateTimeField(blank=True, help_text='Until when its file is kept; empty when there is none', null=True)),
                 ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
