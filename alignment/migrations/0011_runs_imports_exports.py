@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alignment', '0013_rerank_explained'),
+        ('alignment', '0010_skus_in_order'),
     ]
 
     operations = [
