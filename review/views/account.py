@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
-from review import themes
+from review import desk, themes
 from review.permissions import person, reviewer_required
 
 
+@never_cache
 @reviewer_required
+@require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    return redirect("scoring" if person(request).is_admin else "case")
+    """The first case for a reviewer, the desk for an admin."""
+    if not person(request).is_admin:
+        return redirect("case")
+    return render(request, "review/home.html", {"desk": desk.see()})
 
 
 @reviewer_required

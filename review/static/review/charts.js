@@ -78,7 +78,6 @@
     const across = kind === "interval-rows";
     const share = kind.startsWith("interval");
     const place = figure.querySelector(".drawn");
-    place.hidden = false;
     if (across) place.style.height = `${28 * labels.length + 72}px`;
     const grid = { color: colour("line") };
     const ticks = { color: colour("quiet"), maxRotation: 0, autoSkipPadding: 16 };

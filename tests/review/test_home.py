@@ -1,0 +1,141 @@
+"""The first page: a reviewer's case, an admin's desk."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from alignment import decisions, scoring
+from alignment.models import CandidateSet, Category, ImportRun, Pair
+from review import desk, figures
+from review.models import QueueCount
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(client):
+    user = factories.make_admin()
+    client.force_login(user)
+    return user
+
+
+def said(client) -> str:
+    page = client.get(reverse("home"))
+    assert page.status_code == 200
+    return " ".join(re.sub(r"<[^>]*>", " ", page.content.decode()).split())
+
+
+def test_a_reviewer_goes_to_their_case(client):
+    client.force_login(factories.make_reviewer())
+    assert client.get(reverse("home")).url == reverse("case")
+
+
+def test_a_first_visit_offers_the_way_and_its_first_step(client, admin):
+    html = client.get(reverse("home")).content.decode()
+    steps = re.findall(r"<li( aria-current=\"step\")?><span class=\"sign( accept)?\"", html)
+    assert [bool(now) for now, _done in steps] == [True, False, False, False, False]
+    assert f'class="button primary" href="{reverse("imports")}"' in html
+
+
+def test_the_way_goes_on_where_it_was_left(client, admin):
+    factories.make_set(factories.make_sku(), [factories.make_sku()])
+    steps = {step.label: (step.done, step.now) for step in desk.see().way}
+    assert steps["Import"] == (True, False) and steps["Build candidates"] == (True, False) and steps["Scoring"] == (False, True)
+
+
+def test_what_waits_for_people_is_counted_where_no_queue_was_counted_yet(client, admin):
+    factories.make_pair(0.8)
+    (line,) = desk.see().waiting
+    assert (line.amount.number, line.oldest) == (1, Pair.objects.get().due_since)
+
+
+def test_what_waits_is_told_by_stage_with_its_age_once_queues_are_counted(client, admin):
+    root, now = Category.objects.get(path=""), timezone.now()
+    for languages, stage, pairs in (("en|zh", "first", 5), ("de|zh", "first", 2), ("en|zh", "escalated", 1)):
+        QueueCount.objects.create(
+            category=root,
+            languages=languages,
+            stage=stage,
+            pairs=pairs,
+            cases=1,
+            overdue=3,
+            oldest_at=now - timedelta(days=pairs),
+            counted_at=now,
+        )
+    lines = desk.see().waiting
+    assert [(line.label, line.amount.number, line.oldest) for line in lines] == [
+        ("First opinion", 7, now - timedelta(days=5)),
+        ("Escalated", 1, now - timedelta(days=1)),
+    ]
+    assert lines[0].beside == "6 overdue"
+
+
+def test_what_runs_is_shown_with_its_pace_and_the_time_left(client, admin):
+    for _ in range(3):
+        factories.make_set(factories.make_sku(), [factories.make_sku() for _ in range(4)])
+    scoring.report(name="gpu", pairs_per_second=0.1)
+    ImportRun.objects.create(source=factories.make_source(), file_name="offers.csv")
+    seen = desk.see()
+    assert {line.label: line.amount.number for line in seen.running} == {"Sets to score": 3, "Imports": 1}
+    assert seen.left == timedelta(seconds=120)
+    assert "about 2 minutes left" in said(client)
+
+
+def test_a_missing_worker_and_failed_sets_and_refused_rows_are_what_is_wrong(client, admin):
+    factories.make_set(factories.make_sku(), [factories.make_sku()])
+    factories.make_set(factories.make_sku(), [factories.make_sku()], status=CandidateSet.Status.PARKED)
+    ImportRun.objects.create(source=factories.make_source(), file_name="offers.csv", status="done", error_count=7)
+    ImportRun.objects.create(source=factories.make_source(), file_name="broken.csv", status="failed")
+    assert {line.label: line.amount.number for line in desk.see().wrong} == {
+        "No worker runs, so nothing is scored": 1,
+        "Sets that failed": 1,
+        "Rows that an import refused": 7,
+        "Imports that failed": 1,
+    }
+
+
+def test_nothing_wrong_is_said_too(client, admin):
+    assert "Nothing is wrong." in said(client)
+
+
+def test_what_was_done_today_is_told_by_verdict(client, admin):
+    for verdict in ("accept", "accept", "reject"):
+        decisions.decide(pair_id=factories.make_pair(0.8).pk, verdict=verdict, user=admin)
+    factories.make_pair(0.95)
+    assert figures.count(now=timezone.now() + timedelta(minutes=1))
+    assert {line.label: line.amount.number for line in desk.see().today} == {
+        "Same": 2,
+        "Different": 1,
+        "Accepted by policies": 1,
+        "People at work": 1,
+    }
+
+
+def test_every_line_leads_somewhere(client, admin):
+    factories.make_pair(0.8)
+    factories.make_set(factories.make_sku(), [factories.make_sku()])
+    seen = desk.see()
+    hrefs = {line.href for line in (*seen.waiting, *seen.running, *seen.wrong)} | {step.href for step in seen.way}
+    for href in hrefs:
+        assert client.get(href).status_code == 200
+
+
+def test_the_queries_are_few_and_do_not_grow(client, admin, django_assert_max_num_queries):
+    for _ in range(5):
+        factories.make_pair(0.8)
+        factories.make_set(factories.make_sku(), [factories.make_sku()])
+    with django_assert_max_num_queries(14):
+        client.get(reverse("home"))
+
+
+def test_amounts_are_counted_up_to_a_bound(monkeypatch):
+    monkeypatch.setattr(desk, "COUNTED", 2)
+    for _ in range(4):
+        factories.make_sku()
+    assert desk.bounded(factories.SKU.objects.all()) == desk.Amount(2, more=True)
