@@ -6,10 +6,11 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from alignment import scoring
-from alignment.models import SKU, Actor, AuditEvent, Category, User
+from alignment import logbook, scoring
+from alignment.models import SKU, Actor, AuditEvent, Category, CategoryAlias, User
 
 LONGEST_PATH = 1000
+LONGEST_NAME = 200
 
 
 class CategoryError(ValueError):
@@ -18,6 +19,10 @@ class CategoryError(ValueError):
 
 def split_path(path: str) -> list[str]:
     return [part.strip() for part in path.split(Category.SEPARATOR.strip()) if part.strip()]
+
+
+def join_path(parent: str, name: str) -> str:
+    return f"{parent}{Category.SEPARATOR}{name}" if parent else name
 
 
 def under(path: str, *, field: str = "category__path") -> Q:
@@ -37,22 +42,35 @@ def languages() -> list[str]:
 
 
 def get_category(path: str, *, create: bool = False) -> Category | None:
-    """The category at a path such as "Baby > Strollers", made with its ancestors when asked. Raises CategoryError."""
+    """The category at a path such as "Baby > Strollers", or that was there before; made with its ancestors when asked.
+
+    Raises CategoryError.
+    """
     names = split_path(path)
     if not names:
         return None
     whole = Category.SEPARATOR.join(names)
-    if len(whole) > LONGEST_PATH or any(len(name) > 200 for name in names):
+    if len(whole) > LONGEST_PATH or any(len(name) > LONGEST_NAME for name in names):
         raise CategoryError(f"the category path is longer than {LONGEST_PATH} characters, or one of its names than 200")
-    found = Category.objects.filter(path=whole).first()
+    found = _at(whole)
     if found or not create:
         return found
-    current = Category.objects.get(path="")
-    for depth, name in enumerate(names, 1):
-        current, _made = Category.objects.get_or_create(
-            path=Category.SEPARATOR.join(names[:depth]), defaults={"name": name, "parent": current}
-        )
+    with transaction.atomic():
+        # The tree is changed under this lock alone: a parent keeps its path until its new child is in.
+        logbook.lock()
+        current = Category.objects.get(path="")
+        for name in names:
+            path = join_path(current.path, name)
+            current = _at(path) or Category.objects.create(path=path, name=name, parent=current)
     return current
+
+
+def _at(path: str) -> Category | None:
+    found = Category.objects.filter(path=path).first()
+    if found is None:
+        alias = CategoryAlias.objects.select_related("category").filter(path=path).first()
+        found = alias.category if alias else None
+    return found
 
 
 def correct_language(*, sku: SKU, language: str, user: User) -> None:

@@ -68,6 +68,11 @@ def find(uuid: UUID | str) -> Run | None:
     return None
 
 
+def unfinished(kind: type[R]) -> QuerySet[R]:
+    """The runs of a kind that wait or run."""
+    return kind._default_manager.filter(UNFINISHED)
+
+
 def events(run: Run) -> QuerySet[RunEvent]:
     """A run's log, in order."""
     return RunEvent.objects.filter(run=run.uuid).select_related("author").order_by("id")

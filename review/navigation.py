@@ -65,7 +65,9 @@ AREAS = (
         _("Catalogue"),
         (
             Entry("catalogue", _("Listings"), "admins#catalogue", everyone, under=("sku", "pair", "search")),
-            Entry("categories", _("Categories"), "admins#categories", under=("category",)),
+            Entry(
+                "categories", _("Categories"), "admins#categories", under=("category", "category-change", "category-add", "category-delete")
+            ),
         ),
     ),
     Area(

@@ -67,3 +67,10 @@ def export_groups(run_id: int) -> None:
     from alignment import exports
 
     exports.write(run_id)
+
+
+@shared_task(name="workers.change_categories")
+def change_categories(run_id: int) -> None:
+    from alignment import category_tree
+
+    category_tree.work(run_id)

@@ -11,7 +11,7 @@ from alignment.models.people import ApiToken, Invitation, User
 from alignment.models.policies import PolicyRollout, PolicyVersion
 from alignment.models.rerank import RerankRequest
 from alignment.models.runs import Run, RunEvent
-from alignment.models.tree import CategoryChange
+from alignment.models.tree import CategoryAlias, CategoryChange
 
 __all__ = [
     "SKU",
@@ -22,6 +22,7 @@ __all__ = [
     "CandidateRun",
     "CandidateSet",
     "Category",
+    "CategoryAlias",
     "CategoryChange",
     "Conflict",
     "Decision",

@@ -9,6 +9,20 @@ from alignment.models.catalogue import Category
 from alignment.models.runs import Run
 
 
+class CategoryAlias(models.Model):
+    """A path that a category had: files and callers that still name it mean that category."""
+
+    path = models.CharField(max_length=1000, unique=True)
+    category = models.ForeignKey(Category, on_delete=models.CASCADE, related_name="aliases")
+
+    class Meta:
+        verbose_name = _("former path")
+        verbose_name_plural = _("former paths")
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class CategoryChange(Run):
     """A category that was renamed, moved or merged: paths change at once, what follows for its listings and pairs is done by a worker.
 

@@ -1,0 +1,397 @@
+"""Changes of the category tree: add, rename, move, merge, delete. Paths change at once; what follows for scores and routes is a run.
+
+A category keeps its policy versions wherever it goes. One that has versions of its own is never merged away or deleted: they are immutable,
+and decisions rest on them. Feeds that still name an old path find the category by its alias.
+"""
+
+from __future__ import annotations
+
+import string
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from alignment import logbook, policies, rollout, runs, scoring
+from alignment.catalogue import LONGEST_NAME, LONGEST_PATH, CategoryError, join_path
+from alignment.models import (
+    SKU,
+    Actor,
+    AuditEvent,
+    CandidateRun,
+    CandidateSet,
+    Category,
+    CategoryAlias,
+    CategoryChange,
+    Invitation,
+    Pair,
+    PolicyVersion,
+    User,
+)
+from alignment.policies import Policies
+
+SETS_AT_ONCE = 50
+ROWS_AT_ONCE = 500
+# More than this is left to a worker; less is done while the page waits.
+SETS_DONE_AT_ONCE = 100
+SKUS_DONE_AT_ONCE = 1000
+COUNTED = 10_000
+PROGRESS = ("last_set_id", "rescored", "rerouted", "skus_moved")
+Kind = CategoryChange.Kind
+
+
+@dataclass
+class Plan:
+    """What a change does, before it is done: new paths and parents by category id, and where scores or routes are no longer right."""
+
+    kind: Kind
+    category: Category
+    into: Category | None
+    before: str
+    after: str
+    paths: dict[int, str] = field(default_factory=dict)
+    name: str = ""
+    rescore: list[int] = field(default_factory=list)
+    reroute: list[int] = field(default_factory=list)
+
+    def pairs(self, categories: Iterable[int]) -> int:
+        """How many pairs lie in categories, counted to 10,001."""
+        return Pair.objects.filter(category__in=list(categories)).order_by()[: COUNTED + 1].count()
+
+    @property
+    def rescored_pairs(self) -> int:
+        return self.pairs(self.rescore) if self.rescore else 0
+
+    @property
+    def rerouted_pairs(self) -> int:
+        return self.pairs(self.reroute) if self.reroute else 0
+
+    @property
+    def skus(self) -> int:
+        """How many SKUs the category and all below it hold, counted to 10,001."""
+        return SKU.objects.filter(category__in=[*self.paths, self.category.pk]).order_by()[: COUNTED + 1].count()
+
+
+def add(*, parent: Category, name: str, user: User) -> Category:
+    """A new category below another. Raises CategoryError."""
+    name = _clean(name)
+    with transaction.atomic():
+        logbook.lock()
+        parent.refresh_from_db()
+        path = join_path(parent.path, name)
+        _check(path)
+        if Category.objects.filter(path=path).exists():
+            raise CategoryError(_("%(path)s is there already.") % {"path": path})
+        made = Category.objects.create(parent=parent, name=name, path=path)
+        CategoryAlias.objects.filter(path=path).delete()
+        _audit("add category", path, user)
+    return made
+
+
+def delete(*, category: Category, user: User) -> None:
+    """Remove a category that nothing is in and nothing refers to. Raises CategoryError."""
+    with transaction.atomic():
+        logbook.lock()
+        _refuse_root(category)
+        if Category.objects.filter(parent=category).exists():
+            raise CategoryError(_("It has categories below it: move or delete those first."))
+        if SKU.objects.filter(category=category).exists():
+            raise CategoryError(_("It holds listings: merge it into another category instead."))
+        _refuse_history(category)
+        limited = User.objects.filter(categories=category).first() or Invitation.objects.filter(categories=category).first()
+        if limited is not None:
+            raise CategoryError(_("%(name)s is limited to this category: change that first.") % {"name": limited})
+        refers: tuple[type[Model], ...] = (CandidateSet, Pair, CandidateRun)
+        if any(model._default_manager.filter(category=category).exists() for model in refers):
+            raise CategoryError(_("Candidate sets or pairs still refer to it: merge it into another category instead."))
+        category.delete()
+        _audit("delete category", category.path, user)
+
+
+def plan_rename(category: Category, name: str) -> Plan:
+    """Raises CategoryError, SameName where a sibling has the name already."""
+    name = _clean(name)
+    _refuse_root(category)
+    assert category.parent is not None
+    return _plan_place(Kind.RENAME, category, category.parent, name)
+
+
+def plan_move(category: Category, parent: Category) -> Plan:
+    """Raises CategoryError, SameName where the parent has a category of that name already."""
+    _refuse_root(category)
+    if parent.pk == category.parent_id:
+        raise CategoryError(_("It is there already."))
+    if parent.pk == category.pk or parent.path.startswith(category.path + Category.SEPARATOR):
+        raise CategoryError(_("A category cannot be moved below itself."))
+    return _plan_place(Kind.MOVE, category, parent, category.name)
+
+
+class SameName(CategoryError):
+    """A category of that name stands there already; `other` is what one could merge into."""
+
+    def __init__(self, other: Category) -> None:
+        super().__init__(_("%(path)s is there already; the two can be merged.") % {"path": other.path})
+        self.other = other
+
+
+def _plan_place(kind: Kind, category: Category, parent: Category, name: str) -> Plan:
+    path = join_path(parent.path, name)
+    _check(path)
+    other = Category.objects.filter(path=path).exclude(pk=category.pk).first()
+    if other is not None:
+        raise SameName(other)
+    if path == category.path:
+        raise CategoryError(_("It is called so already."))
+    plan = Plan(kind, category, parent if kind == Kind.MOVE else None, category.path, path, name=name)
+    plan.paths = _moved_paths(category, path)
+    _follow(plan, parents={category.pk: parent.pk})
+    return plan
+
+
+def plan_merge(category: Category, into: Category) -> Plan:
+    """Everything in a category and below it goes to another. Raises CategoryError."""
+    _refuse_root(category)
+    if into.pk == category.pk:
+        raise CategoryError(_("A category cannot be merged into itself."))
+    if into.path.startswith(category.path + Category.SEPARATOR):
+        raise CategoryError(_("A category cannot be merged into one below it."))
+    if into.parent_id is None:
+        raise CategoryError(_("Listings are kept in a category of a name; choose another than all categories."))
+    _refuse_history(category)
+    mine = dict(Category.objects.filter(parent=category).values_list("name", "pk"))
+    both = Category.objects.filter(parent=into, name__in=mine).exclude(pk=category.pk).first()
+    if both is not None:
+        raise CategoryError(_("Both have a category %(name)s below them: merge those two first.") % {"name": both.name})
+    plan = Plan(Kind.MERGE, category, into, category.path, into.path)
+    paths = _moved_paths(category, into.path)
+    plan.paths = {pk: path for pk, path in paths.items() if pk != category.pk}
+    _follow(plan, parents=dict.fromkeys(mine.values(), into.pk), merged=into)
+    return plan
+
+
+def _moved_paths(category: Category, path: str) -> dict[int, str]:
+    """The new path of a category and of all below it. Raises CategoryError where one grows too long."""
+    below = Category.objects.filter(path__startswith=category.path + Category.SEPARATOR).values_list("pk", "path")
+    paths = {category.pk: path} | {pk: path + old[len(category.path) :] for pk, old in below}
+    for new in paths.values():
+        _check(new)
+    return paths
+
+
+def _follow(plan: Plan, *, parents: dict[int, int], merged: Category | None = None) -> None:
+    """Find the categories in which another instruction or another policy holds afterwards."""
+    before, after = Policies(), Policies()
+    after.parents |= parents
+    for pk in {plan.category.pk, *plan.paths}:
+        old = before.of(pk)
+        new = after.of(merged.pk if merged is not None and pk == plan.category.pk else pk)
+        if old.instruction != new.instruction or _names_category(new):
+            plan.rescore.append(pk)
+        elif old.pk != new.pk:
+            plan.reroute.append(pk)
+
+
+def _names_category(policy: PolicyVersion) -> bool:
+    return any(name == "category" for _text, name, _spec, _conversion in string.Formatter().parse(policy.instruction))
+
+
+def apply(plan: Plan, *, user: User) -> CategoryChange:
+    """Do what was planned: paths at once, in one transaction; then scores and routes, here where they are few, else by a worker.
+
+    Raises CategoryError where the tree changed meanwhile, or another change or a policy is still being worked through.
+    """
+    with transaction.atomic():
+        logbook.lock()
+        if runs.unfinished(CategoryChange).exists():
+            raise CategoryError(_("Another change of categories is still being worked through; wait until it is done."))
+        if rollout.waiting():
+            raise CategoryError(_("A policy is still being applied; wait until it is done."))
+        plan = _again(plan)
+        _store_paths(plan)
+        sets = CandidateSet.objects.filter(policies.sets_of({*plan.rescore, *plan.reroute}, with_none=False))
+        newest = sets.order_by("-pk").values_list("pk", flat=True).first()
+        run = runs.start(
+            CategoryChange(
+                kind=plan.kind,
+                before=plan.before,
+                after=plan.after,
+                category=plan.category,
+                into=plan.into,
+                rescore=plan.rescore,
+                reroute=plan.reroute,
+                final_set_id=newest or 0,
+                author=user,
+            )
+        )
+        _audit(f"{plan.kind.value} category", plan.before, user, to=plan.after)
+        few = sets.order_by()[: SETS_DONE_AT_ONCE + 1].count() <= SETS_DONE_AT_ONCE and (
+            plan.kind != Kind.MERGE or SKU.objects.filter(category=plan.category).count() <= SKUS_DONE_AT_ONCE
+        )
+    if few:
+        work(run.pk)
+        run.refresh_from_db()
+    return run
+
+
+def _again(plan: Plan) -> Plan:
+    """The plan made anew under the lock: the tree may have changed since it was shown."""
+    category = Category.objects.filter(pk=plan.category.pk).first()
+    into = Category.objects.filter(pk=plan.into.pk).first() if plan.into else None
+    if category is None or category.path != plan.before or (plan.into and (into is None or into.path != plan.into.path)):
+        raise CategoryError(_("The tree has changed meanwhile; look at it again."))
+    if plan.kind == Kind.RENAME:
+        return plan_rename(category, plan.name)
+    assert into is not None
+    return plan_move(category, into) if plan.kind == Kind.MOVE else plan_merge(category, into)
+
+
+def _store_paths(plan: Plan) -> None:
+    rows = {category.pk: category for category in Category.objects.filter(pk__in=plan.paths)}
+    CategoryAlias.objects.filter(path__in=plan.paths.values()).delete()
+    target = plan.into if plan.kind == Kind.MERGE else None
+    gone = {plan.category.pk: plan.before} if target is not None else {}
+    old = {category.path: category.pk for category in rows.values()} | {path: target.pk for path in gone.values() if target is not None}
+    CategoryAlias.objects.bulk_create(
+        [CategoryAlias(path=path, category_id=pk) for path, pk in old.items()],
+        update_conflicts=True,
+        unique_fields=["path"],
+        update_fields=["category"],
+        batch_size=ROWS_AT_ONCE,
+    )
+    for category in rows.values():
+        category.path = plan.paths[category.pk]
+        if category.pk == plan.category.pk:
+            category.name = plan.name
+            category.parent = plan.into if plan.kind == Kind.MOVE else category.parent
+        elif target is not None and category.parent_id == plan.category.pk:
+            category.parent = target
+    Category.objects.bulk_update(rows.values(), ["path", "name", "parent"], batch_size=ROWS_AT_ONCE)
+
+
+def work(run_id: int) -> None:
+    """Work a change through, some sets at a time. One that was killed goes on where it stopped."""
+    run = runs.take(CategoryChange, run_id)
+    if run is None:
+        return
+    more = True
+    while more:
+        with transaction.atomic():
+            logbook.lock()
+            more = _advance(run)
+            runs.tell(run, **{name: getattr(run, name) for name in PROGRESS})
+    runs.finish(run)
+
+
+def _advance(run: CategoryChange) -> bool:
+    """One chunk. Whether there was one."""
+    merged = {run.category_id} if run.kind == Kind.MERGE else set()
+    rescore, reroute = set(run.rescore) - merged, set(run.reroute) - merged
+    ids = _sets(rescore | reroute).filter(pk__gt=run.last_set_id, pk__lte=run.final_set_id)[:SETS_AT_ONCE] if rescore | reroute else []
+    chunk = list(ids)
+    if chunk:
+        run.last_set_id = chunk[-1]
+        again = list(_sets(rescore).filter(pk__in=chunk)) if rescore else []
+        _rework(run, again, [pk for pk in chunk if pk not in set(again)])
+        return True
+    return run.kind == Kind.MERGE and run.category_id is not None and _move_some(run, run.category_id)
+
+
+def _sets(categories: set[int]) -> QuerySet[CandidateSet, int]:
+    return CandidateSet.objects.filter(policies.sets_of(categories, with_none=False)).order_by("pk").values_list("pk", flat=True)
+
+
+def _rework(run: CategoryChange, rescore: list[int], reroute: list[int]) -> None:
+    if rescore:
+        run.rescored += scoring.set_waiting(Q(pk__in=rescore))
+        scoring.wake()
+    if reroute:
+        scored = list(CandidateSet.objects.filter(pk__in=reroute, status=CandidateSet.Status.SCORED).values_list("pk", flat=True))
+        scoring.route_sets(scored)
+        run.rerouted += len(scored)
+
+
+def _move_some(run: CategoryChange, category: int) -> bool:
+    """Some of what a merged category still holds, into the other; at last the category goes."""
+    into = run.into
+    if into is None:
+        return False
+    skus = list(SKU.objects.filter(category=category).order_by("pk").values_list("pk", flat=True)[:SETS_AT_ONCE])
+    if skus:
+        SKU.objects.filter(pk__in=skus).update(category=into, updated_at=timezone.now())
+        run.skus_moved += len(skus)
+        _rework_as_merged(run, list(CandidateSet.objects.filter(query__in=skus, category=None).values_list("pk", flat=True)))
+        return True
+    sets = list(CandidateSet.objects.filter(category=category).order_by("pk").values_list("pk", flat=True)[:SETS_AT_ONCE])
+    if sets:
+        CandidateSet.objects.filter(pk__in=sets).update(category=into)
+        _rework_as_merged(run, sets)
+        return True
+    pairs = list(Pair.objects.filter(category=category).order_by("pk").values_list("pk", flat=True)[:ROWS_AT_ONCE])
+    if pairs:
+        Pair.objects.filter(pk__in=pairs).update(category=into)
+        return True
+    CandidateRun.objects.filter(category=category).update(category=into)
+    for user in User.objects.filter(categories=category):
+        user.categories.add(into)
+    for invitation in Invitation.objects.filter(categories=category):
+        invitation.categories.add(into)
+    CategoryAlias.objects.filter(category=category).update(category=into)
+    children: QuerySet[Category] = Category.objects.filter(parent=category)
+    if children.exists():
+        # Somebody added one meanwhile: it stays, and so does its parent.
+        return False
+    Category.objects.filter(pk=category).delete()
+    run.category = None
+    return True
+
+
+def _rework_as_merged(run: CategoryChange, sets: list[int]) -> None:
+    if run.category_id in run.rescore:
+        _rework(run, sets, [])
+    elif run.category_id in run.reroute:
+        _rework(run, [], sets)
+
+
+def tree() -> dict[int | None, list[Category]]:
+    """Every category below its parent, by name."""
+    below: dict[int | None, list[Category]] = defaultdict(list)
+    for category in Category.objects.order_by("name", "pk"):
+        below[category.parent_id].append(category)
+    return below
+
+
+def _clean(name: str) -> str:
+    name = " ".join(name.split())
+    if not name:
+        raise CategoryError(_("Give it a name."))
+    if Category.SEPARATOR.strip() in name:
+        raise CategoryError(_("A name cannot hold “>”: it stands between the names of a path."))
+    if len(name) > LONGEST_NAME or any(ord(character) < 32 for character in name):
+        raise CategoryError(_("A name has at most %(limit)s characters.") % {"limit": LONGEST_NAME})
+    return name
+
+
+def _check(path: str) -> None:
+    if len(path) > LONGEST_PATH:
+        raise CategoryError(_("The path would be longer than %(limit)s characters.") % {"limit": f"{LONGEST_PATH:,}"})
+
+
+def _refuse_root(category: Category) -> None:
+    if category.parent_id is None:
+        raise CategoryError(_("All categories are the root of the tree, which stays as it is."))
+
+
+def _refuse_history(category: Category) -> None:
+    if PolicyVersion.objects.filter(category=category).exists():
+        raise CategoryError(
+            _("%(path)s has policy versions of its own, on which decisions rest. It can be renamed and moved, not merged away or deleted.")
+            % {"path": category.path}
+        )
+
+
+def _audit(action: str, path: str, user: User, **detail: str) -> None:
+    AuditEvent.objects.create(actor=Actor.of(user).uuid, action=action, subject=path[:200], detail={"path": path} | detail)
