@@ -17,8 +17,8 @@ class User(AbstractUser):
     """A person. The log knows them only by the id of their `Actor`, so an account can be deleted."""
 
     class Role(models.TextChoices):
-        REVIEWER = "reviewer", "Reviewer"
-        ADMIN = "admin", "Admin"
+        REVIEWER = "reviewer", _("Reviewer")
+        ADMIN = "admin", _("Admin")
 
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.REVIEWER)
     languages = models.JSONField(default=list, blank=True, help_text="Languages they review in; empty for all")
@@ -63,8 +63,8 @@ class ApiToken(AbstractAuthToken):
     """A bearer token of a program: hashed at rest, scoped, expiring, and telling when it was last used."""
 
     class Scope(models.TextChoices):
-        READ = "read", "Read"
-        WRITE = "write", "Read and write"
+        READ = "read", _("Read")
+        WRITE = "write", _("Read and write")
 
     name = models.CharField(max_length=100, default="")
     scope = models.CharField(max_length=8, choices=Scope.choices, default=Scope.READ)

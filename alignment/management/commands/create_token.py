@@ -1,8 +1,8 @@
-from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from alignment import tokens
 from alignment.models import ApiToken, User
 
 
@@ -19,9 +19,7 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["username"], is_active=True).first()
         if user is None:
             raise CommandError(f"There is no active account {options['username']!r}.")
-        if not 1 <= options["days"] <= 3650:
-            raise CommandError(f"--days is {options['days']}; it must be from 1 to 3650.")
-        _made, token = ApiToken.objects.create(
-            user=user, expiry=timedelta(days=options["days"]), name=options["name"][:100], scope=options["scope"]
-        )
-        self.stdout.write(token)
+        if not 1 <= options["days"] <= tokens.LONGEST_LIFE_DAYS:
+            raise CommandError(f"--days is {options['days']}; it must be from 1 to {tokens.LONGEST_LIFE_DAYS}.")
+        _made, text = tokens.create(user=user, name=options["name"], scope=options["scope"], days=options["days"], author=None)
+        self.stdout.write(text)
