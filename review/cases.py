@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Count, Q
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.functional import Promise
@@ -18,10 +18,10 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from alignment import decisions, facts, implied
-from alignment.models import SKU, Actor, Decision, Membership, Pair, PolicyVersion, User
+from alignment.models import SKU, Actor, Decision, Pair, PolicyVersion, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
-from review import differences, keys, leases
+from review import around, differences, keys, leases
 from review.templatetags.listings import score
 
 VERDICTS: dict[str, Promise] = {
@@ -130,7 +130,7 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
         "overdue": due_at is not None and due_at < timezone.now(),
         "policy": policy,
         "instruction": _instruction(policy, pairs[0], query),
-        "around": _around(query, blind=any(pair.stage == Pair.Stage.SECOND for pair in pairs)),
+        "around": around.of(query, pairs),
         "demo": any(score.model.is_demo for pair in pairs for score in (pair.score, pair.reverse_score) if score),
     }
 
@@ -251,29 +251,16 @@ def _instruction(policy: PolicyVersion | None, pair: Pair, query: SKU) -> str:
 
 
 def _earlier(pair_ids: Sequence[int], user: User) -> dict[int, list[EarlierVerdict]]:
-    found = list(decisions.visible_to(user).filter(pair__in=pair_ids, by=Decision.By.PERSON).select_related("note").order_by("pk"))
-    actors = Actor.objects.select_related("user").in_bulk({decision.actor for decision in found if decision.actor})
+    who = Actor.objects.filter(uuid=OuterRef("actor")).values("user__username")
+    found = decisions.visible_to(user).filter(pair__in=pair_ids, by=Decision.By.PERSON).select_related("note").annotate(who=Subquery(who))
     earlier: dict[int, list[EarlierVerdict]] = defaultdict(list)
-    for decision in found:
-        actor = actors.get(decision.actor) if decision.actor else None
+    for decision in found.order_by("pk"):
         earlier[decision.pair_id].append(
             EarlierVerdict(
                 decision=decision,
                 verdict=VERDICTS[decision.verdict],
-                who=actor.user.get_username() if actor and actor.user else "",
+                who=decision.who or "",
                 note=decision.note.text if hasattr(decision, "note") else "",
             )
         )
     return earlier
-
-
-def _around(query: SKU, *, blind: bool) -> dict[str, Any]:
-    """What stands around the query. `blind`: a second opinion is asked for, so nothing that the first one moved is told."""
-    told = ~Q(stage=Pair.Stage.SECOND)
-    counts = Pair.objects.filter(Q(left=query) | Q(right=query)).aggregate(
-        accepted=Count("pk", filter=told & Q(standing__verdict=Decision.Verdict.ACCEPT)),
-        rejected=Count("pk", filter=told & Q(standing__verdict=Decision.Verdict.REJECT)),
-        discarded=Count("pk", filter=Q(route=Pair.Route.DISCARD, standing__isnull=True)),
-    )
-    membership = None if blind else Membership.objects.select_related("group").filter(sku=query).first()
-    return counts | {"group": membership.group if membership else None}

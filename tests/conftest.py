@@ -15,6 +15,9 @@ from alignment import scoring, triggers
 
 
 def pytest_configure() -> None:
+    # A file, as in use: threads on one SQLite database in memory fail at each other's locks instead of waiting for them.
+    if connections["default"].vendor == "sqlite":
+        connections["default"].settings_dict["TEST"]["NAME"] = str(Path(settings.VAR_DIR) / "test.sqlite3")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # The live server finds static files by their own names; nothing is collected.
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

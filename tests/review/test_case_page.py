@@ -231,6 +231,8 @@ def test_the_queries_do_not_grow_with_the_case(client, reviewer, django_assert_m
         make_case(12)
     with django_assert_max_num_queries(24):
         client.get(reverse("case"))
+    with django_assert_max_num_queries(12):
+        client.get(reverse("case"))
 
 
 def test_giving_a_case_back_frees_it(client, reviewer):

@@ -109,6 +109,12 @@
     return template.content.firstElementChild;
   };
 
+  // The case that comes after the one on the page, drawn already.
+  const keep = (node) => {
+    ahead = node;
+    page.next = node ? node.dataset.lease : "";
+  };
+
   // Verdicts.
 
   const decide = (form, button) => {
@@ -136,8 +142,8 @@
       const twin = held && next.querySelector(`.verdicts [value="${button.value}"]`);
       (twin || box()).focus({ preventScroll: true });
     } else if (ahead) {
-      const { node } = ahead;
-      ahead = null;
+      const node = ahead;
+      keep(null);
       show(node);
     } else {
       box().setAttribute("aria-busy", "true");
@@ -182,7 +188,7 @@
   const restore = (entry) => {
     const shelved = shelf.get(entry.lease);
     if (box().dataset.lease !== entry.lease && shelved) {
-      if (box().dataset.lease) ahead = { node: box() };
+      if (box().dataset.lease) keep(box());
       show(shelved);
     }
     box().removeAttribute("aria-busy");
@@ -204,7 +210,7 @@
       );
       if (response.type === "opaqueredirect" || response.status === 403) window.location.assign(page.address);
       else if (response.ok || response.status === 409) {
-        ahead = null;
+        keep(null);
         show(parse(await response.text()));
         const notice = box().querySelector(".notice[role]");
         say("", false);
@@ -223,7 +229,7 @@
     const beside = box().dataset.lease;
     try {
       const response = await fetch(page.ahead, { headers: { "HX-Request": "true" }, redirect: "manual" });
-      if (response.status === 200 && box().dataset.lease === beside) ahead = { node: parse(await response.text()) };
+      if (response.status === 200 && box().dataset.lease === beside) keep(parse(await response.text()));
     } catch {
       // Without a connection there is no case ahead; the next answer asks again.
     }
@@ -251,7 +257,7 @@
   // Nothing is under way: the page and the server say the same, or the server's word is drawn.
   const agree = (answer) => {
     if (answer.html) {
-      ahead = null;
+      keep(null);
       show(parse(answer.html));
       announce(whatIsNext());
       return;
@@ -276,6 +282,7 @@
 
   const changed = () => {
     const count = outbox.waiting().length;
+    page.waiting = count;
     const notice = document.getElementById("outbox");
     const state = outbox.state();
     notice.hidden = !state || !count;

@@ -1,0 +1,107 @@
+"""What was decided around a case: listings held the same as one of its own or different from it, and the members of their groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.utils.translation import gettext as _
+
+from alignment.models import SKU, Actor, Decision, Group, Membership, Pair
+
+MOST = 30
+SAME, DIFFERENT = Decision.Verdict.ACCEPT, Decision.Verdict.REJECT
+# Nothing of a first opinion is told while the second is waited for.
+TOLD = ~Q(stage=Pair.Stage.SECOND)
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A listing beside the case: what it is to which of the case's listings, and by whose verdict. A group's member has no decision."""
+
+    sku: SKU
+    mark: str
+    relation: str
+    decision: Decision | None = None
+    who: str = ""
+
+
+@dataclass
+class Around:
+    accepted: int
+    rejected: int
+    discarded: int
+    group: Group | None = None
+    neighbours: list[Neighbour] = field(default_factory=list)
+    more: int = 0
+
+
+def of(query: SKU, pairs: Sequence[Pair]) -> Around:
+    """What is around a case's listings, in a constant number of queries; at most `MOST` neighbours."""
+    skus = {sku.pk: sku for pair in pairs for sku in (pair.left, pair.right)}
+    counts = _counts(query)
+    found = Around(counts["accepted"], counts["rejected"], counts["discarded"])
+    decided = _decided(skus)
+    nearest = list(decided[: MOST + 1])
+    found.neighbours = _by_decision(nearest, skus, query)
+    total = len(nearest) if len(nearest) <= MOST else decided.count()
+    # A second opinion is asked for: the groups would tell the first.
+    if not any(pair.stage == Pair.Stage.SECOND for pair in pairs):
+        memberships = _memberships(skus)
+        found.group = next((membership.group for membership in memberships if membership.sku_id == query.pk), None)
+        known = {neighbour.sku.pk for neighbour in found.neighbours}
+        members = [_member(one, found.group) for one in memberships if one.sku_id not in skus and one.sku_id not in known]
+        total += len(members)
+        found.neighbours += members
+    found.more = max(0, total - MOST)
+    found.neighbours = found.neighbours[:MOST]
+    return found
+
+
+def _counts(query: SKU) -> dict[str, int]:
+    return Pair.objects.filter(Q(left=query) | Q(right=query)).aggregate(
+        accepted=Count("pk", filter=TOLD & Q(standing__verdict=SAME)),
+        rejected=Count("pk", filter=TOLD & Q(standing__verdict=DIFFERENT)),
+        discarded=Count("pk", filter=Q(route=Pair.Route.DISCARD, standing__isnull=True)),
+    )
+
+
+def _decided(skus: dict[int, SKU]) -> QuerySet[Pair]:
+    touching = Pair.objects.filter(TOLD, Q(left__in=skus) | Q(right__in=skus), standing__verdict__in=(SAME, DIFFERENT), in_review=False)
+    who = Actor.objects.filter(uuid=OuterRef("standing__actor")).values("user__username")
+    return touching.select_related("left__source", "right__source", "standing").annotate(who=Subquery(who)).order_by("-standing")
+
+
+def _by_decision(pairs: Sequence[Any], skus: dict[int, SKU], query: SKU) -> list[Neighbour]:
+    found = []
+    for pair in pairs:
+        decision = pair.standing
+        assert decision is not None, "only what stands is asked for"
+        near, far = (pair.left, pair.right) if pair.left_id in skus and pair.right_id != query.pk else (pair.right, pair.left)
+        of_query = near.pk == query.pk
+        if decision.verdict == SAME:
+            relation = _("same as the query") if of_query else _("same as “%(title)s”") % {"title": _short(near)}
+        else:
+            relation = _("different from the query") if of_query else _("different from “%(title)s”") % {"title": _short(near)}
+        who = (pair.who or _("someone who left")) if decision.actor else _("the policy")
+        found.append(Neighbour(far, "=" if decision.verdict == SAME else "≠", relation, decision, who))
+    return found
+
+
+def _memberships(skus: dict[int, SKU]) -> list[Membership]:
+    """The case's own listings in their groups, then the other members: a few more than are shown."""
+    homes = Membership.objects.filter(sku__in=skus, group__isnull=False).values("group")
+    own = ExpressionWrapper(Q(sku__in=skus), output_field=BooleanField())
+    found = Membership.objects.filter(group__in=homes).select_related("sku__source", "group").annotate(own=own).order_by("-own", "pk")
+    return list(found[: len(skus) + 2 * MOST])
+
+
+def _member(membership: Membership, group: Group | None) -> Neighbour:
+    of_query = group is not None and membership.group_id == group.pk
+    return Neighbour(membership.sku, "=", _("in the query's group") if of_query else _("in group %(group)s") % {"group": membership.group})
+
+
+def _short(sku: SKU) -> str:
+    return sku.title if len(sku.title) <= 40 else sku.title[:39].rstrip() + "…"

@@ -1,0 +1,180 @@
+"""The case page in a real browser: own keys, reasons, touch, a connection that comes and goes, undo."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from alignment import decisions
+from alignment.models import SKU, Decision, Group, Pair
+from review.models import Lease
+from tests import factories
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
+
+
+def make_cases(*sizes: int, score: float = 0.8) -> list[SKU]:
+    queries = []
+    for size in sizes:
+        query = factories.make_sku()
+        factories.make_set(query, [factories.make_sku() for _ in range(size)])
+        queries.append(query)
+    factories.score_waiting_sets(score)
+    return queries
+
+
+def persons() -> list[str]:
+    return list(Decision.objects.filter(by="person").order_by("pk").values_list("verdict", flat=True))
+
+
+def sent(page) -> None:
+    """Waits until nothing is on its way any more."""
+    expect(page.locator("#review")).to_have_attribute("data-waiting", "0")
+
+
+def ahead(page) -> None:
+    """Waits until the next case is there."""
+    expect(page.locator("#review")).to_have_attribute("data-next", re.compile(".+"))
+
+
+def test_a_queue_is_cleared_by_keys_of_ones_own(page, sign_in):
+    make_cases(2, 1)
+    sign_in(page, factories.make_reviewer("lin"))
+    page.goto("/settings/keys/")
+    for label, key in (("Same product", "f"), ("Different products", "ArrowLeft"), ("Unsure", "Backspace")):
+        page.get_by_label(label).press(key)
+    page.get_by_role("button", name="Keep these keys").click()
+    expect(page.get_by_text("Your keys are kept")).to_be_visible()
+    page.goto("/review/")
+    ahead(page)
+    for key in ("a", "f", "ArrowLeft"):
+        page.keyboard.press(key)
+    sent(page)
+    page.keyboard.press("f")
+    expect(page.get_by_text("Everything is reviewed")).to_be_visible()
+    assert persons() == ["accept", "reject", "accept"]
+    assert page.problems == []
+
+
+def test_ten_verdicts_with_the_connection_cut_in_their_midst_are_ten_decisions(page, sign_in):
+    make_cases(5, 5)
+    sign_in(page, factories.make_reviewer("lin"))
+    ahead(page)
+    for _ in range(3):
+        page.keyboard.press("a")
+    sent(page)
+    page.context.set_offline(True)
+    for key in "rrrr":
+        page.keyboard.press(key)
+    expect(page.locator("#outbox")).to_contain_text("4 verdicts wait for the connection.")
+    page.context.set_offline(False)
+    for key in "uuu":
+        page.keyboard.press(key)
+    sent(page)
+    expect(page.locator("#outbox")).to_be_hidden()
+    assert persons() == ["accept"] * 3 + ["reject"] * 4 + ["unsure"] * 3
+    assert Decision.objects.filter(by="person").values("pair").distinct().count() == 10
+
+
+def test_what_waits_outlives_the_page_and_is_never_sent_by_somebody_else(page, sign_in):
+    make_cases(3)
+    lin = factories.make_reviewer("lin")
+    sign_in(page, lin)
+    page.context.set_offline(True)
+    page.keyboard.press("a")
+    page.keyboard.press("r")
+    expect(page.locator("#outbox")).to_contain_text("2 verdicts wait")
+    page.context.clear_cookies()
+    page.context.set_offline(False)
+    expect(page.locator("#outbox")).to_contain_text("You are signed out")
+    Lease.objects.all().delete()
+    sign_in(page, factories.make_reviewer("mei"))
+    page.wait_for_load_state("networkidle")
+    assert persons() == []
+    Lease.objects.all().delete()
+    page.context.clear_cookies()
+    sign_in(page, lin)
+    sent(page)
+    assert persons() == ["accept", "reject"]
+    expect(page.locator(".candidate:not(.decided)")).to_have_count(1)
+
+
+def test_a_verdict_whose_case_went_to_somebody_else_meanwhile_is_offered_again(page, sign_in):
+    make_cases(1)
+    sign_in(page, factories.make_reviewer("lin"))
+    page.context.set_offline(True)
+    page.keyboard.press("a")
+    expect(page.locator("#outbox")).to_be_visible()
+    pair = Pair.objects.get()
+    decisions.decide(pair_id=pair.pk, verdict="unsure", user=factories.make_reviewer("mei"))
+    page.context.set_offline(False)
+    expect(page.locator("#refused")).to_contain_text(f"You pressed “= Same” for {pair.right.title}")
+    assert persons() == ["unsure"]
+    page.get_by_role("link", name="Look at it again").click()
+    page.keyboard.press("a")
+    expect(page.get_by_text("Everything is reviewed")).to_be_visible()
+    assert persons() == ["unsure", "accept"]
+    expect(page.locator("#refused")).to_be_hidden()
+
+
+def test_a_reject_asks_its_reason_in_place_and_one_more_key_gives_it(page, sign_in):
+    factories.make_review_policy(reasons="optional")
+    make_cases(4)
+    sign_in(page, factories.make_reviewer("lin"))
+    page.keyboard.press("4")
+    for keys in ("r4", "rr", ("r", "Enter"), ("r", "Escape", "a")):
+        for key in keys:
+            page.keyboard.press(key)
+    sent(page)
+    found = list(Decision.objects.filter(by="person").order_by("pk").values_list("verdict", "reject_reason"))
+    assert found == [("reject", "bundle"), ("reject", ""), ("reject", ""), ("accept", "")]
+
+
+def test_undo_takes_back_what_waits_what_was_sent_and_what_merged_groups(page, sign_in):
+    make_cases(1, 1)
+    first, second = Pair.objects.order_by("pk")
+    sign_in(page, factories.make_reviewer("lin"))
+    ahead(page)
+    page.keyboard.press("a")
+    sent(page)
+    assert Group.objects.filter(size=2).count() == 1
+    page.context.set_offline(True)
+    page.keyboard.press("r")
+    expect(page.locator("#outbox")).to_contain_text("1 verdict waits")
+    page.keyboard.press("z")
+    expect(page.locator(f"#pair-{second.pk}.current")).to_be_visible()
+    page.context.set_offline(False)
+    sent(page)
+    page.keyboard.press("z")
+    expect(page.locator(f"#pair-{first.pk}.current")).to_be_visible()
+    assert persons() == ["accept", "withdraw"]
+    assert not Group.objects.filter(size=2).exists()
+
+
+def test_a_phone_is_enough_by_touch(make_page, sign_in):
+    factories.make_review_policy(reasons="required")
+    make_cases(2)
+    page = make_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    sign_in(page, factories.make_reviewer("lin"))
+    page.locator(".current").get_by_role("button", name="Different").tap()
+    reason = page.get_by_role("button", name="Accessory")
+    assert reason.bounding_box()["height"] >= 44
+    reason.tap()
+    page.locator("#told").get_by_role("button", name="Undo").tap()
+    expect(page.locator(".candidate:not(.decided)")).to_have_count(2)
+    page.locator(".current").get_by_role("button", name="Same").tap()
+    page.locator(".current").get_by_role("button", name="Same").tap()
+    expect(page.get_by_text("Everything is reviewed")).to_be_visible()
+    assert sorted(Pair.objects.values_list("standing__verdict", flat=True)) == ["accept", "accept"]
+
+
+def test_what_was_decided_and_what_comes_next_is_said_aloud(page, sign_in):
+    make_cases(2)
+    first, second = Pair.objects.order_by("pk")
+    sign_in(page, factories.make_reviewer("lin"))
+    page.get_by_role("button", name="Same").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#announced")).to_have_text(f"= Same: {first.right.title}. Next: {second.right.title}, 2 of 2.")
+    expect(page.locator(f"#pair-{second.pk}").get_by_role("button", name="Same")).to_be_focused()
