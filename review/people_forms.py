@@ -59,7 +59,7 @@ class PersonForm(forms.Form):
 
 
 class InviteForm(PersonForm):
-    name = forms.CharField(label=_("Name"), max_length=150, help_text=_("Whom it is for, as you call them."))
+    name = forms.CharField(label=_("Full name"), max_length=150, help_text=_("Whom it is for, as you call them."))
     field_order = ("name", "role", "languages", "categories")
 
 
@@ -73,7 +73,7 @@ class AcceptForm(BaseUserCreationForm):
 
 
 class ProfileForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=150, required=False, help_text=_("As others call you."))
+    name = forms.CharField(label=_("Full name"), max_length=150, required=False, help_text=_("As others call you."))
 
 
 class TokenForm(forms.Form):

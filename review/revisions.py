@@ -66,14 +66,22 @@ def difference(field: str, was: Any, now: Any) -> Difference:
 def words(old: str, new: str) -> Iterator[Part]:
     """Both texts as one, word by word: joined, the same and the gone parts are the old one, the same and the new ones the new."""
     before, after = WORD.findall(old), WORD.findall(new)
-    for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if kind == "equal":
-            yield Part("same", "".join(before[i:j]))
+    gone = came = ""
+    for kind, i, j, k, m in [*SequenceMatcher(None, before, after, autojunk=False).get_opcodes(), ("end", 0, 0, 0, 0)]:
+        lost, found = "".join(before[i:j]), "".join(after[k:m])
+        # A space that stays between two changed words is part of the change: else they run into each other.
+        if kind not in ("equal", "end") or (kind == "equal" and not lost.strip() and gone + came):
+            gone, came = gone + lost, came + found
             continue
-        if i < j:
-            yield Part("gone", "".join(before[i:j]))
-        if k < m:
-            yield Part("new", "".join(after[k:m]))
+        if gone == came:
+            lost, gone, came = gone + lost, "", ""
+        if gone:
+            yield Part("gone", gone)
+        if came:
+            yield Part("new", came)
+        gone = came = ""
+        if lost:
+            yield Part("same", lost)
 
 
 def said(field: str, value: Any) -> str:

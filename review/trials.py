@@ -56,12 +56,15 @@ class Tried:
 
 def pairs_of(category: Category) -> list[Pair]:
     """Five scored pairs that the category's policy governs, spread over the bands, those that nobody decided first."""
-    under = policies.Policies().governed(category.pk)
+    snapshot = policies.Policies()
+    in_force, under = snapshot.of(category.pk), snapshot.governed(category.pk)
     here = Q(category__in=under) | Q(category__isnull=True) if category.parent_id is None else Q(category__in=under)
     found: dict[str, list[Pair]] = {}
     for band in SPREAD:
         looked = _shown(Pair.objects.filter(here, route=band, score__isnull=False))[:LOOKED_AT]
-        found[band] = sorted(looked, key=lambda pair: (_decided(pair), -_score(pair), pair.pk))
+        # Rather those whose own score lies in the band: only one direction is scored here.
+        alike = [one for one in looked if led_to(_score(one), accept_at=in_force.accept_at, review_at=in_force.review_at) == band]
+        found[band] = sorted(alike or looked, key=lambda pair: (_decided(pair), -_score(pair), pair.pk))
     chosen = [pair for band, count in SPREAD.items() for pair in _spread(found[band], count)]
     others = [pair for band in found.values() for pair in band if pair not in chosen]
     chosen += _spread(others, PAIRS - len(chosen))

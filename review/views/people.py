@@ -51,7 +51,7 @@ PEOPLE = lists.List(
             link=lambda user: reverse("member", args=[user.pk]),
             sort="name",
         ),
-        Column("name", gettext_lazy("Name"), lambda user: user.get_full_name()),
+        Column("name", gettext_lazy("Full name"), lambda user: user.get_full_name()),
         Column("role", gettext_lazy("Role"), lambda user: "admin" if user.is_admin else "reviewer", shown=_role),
         Column(
             "languages",
@@ -76,7 +76,11 @@ PEOPLE = lists.List(
     sorts=[Sort("name", gettext_lazy("Username"), "username")],
     first="name",
     filters=[
-        Filter("q", gettext_lazy("Name"), lambda rows, value: rows.filter(Q(username__icontains=value) | Q(first_name__icontains=value))),
+        Filter(
+            "q",
+            gettext_lazy("Username or name"),
+            lambda rows, value: rows.filter(Q(username__icontains=value) | Q(first_name__icontains=value)),
+        ),
         Filter("role", gettext_lazy("Role"), _of_role, choices=lambda: User.Role.choices),
         Filter("state", gettext_lazy("State"), _state, choices=lambda: [("active", _("active")), ("deactivated", _("deactivated"))]),
     ],
