@@ -13,7 +13,7 @@ from django.db.models.functions import Cast, Floor
 from django.utils import timezone
 
 from alignment.models import Category, Decision, Pair
-from review.models import DecisionDay, Figures, RouteDay
+from review.models import DecisionDay, Figures, OpenDay, RouteDay
 
 # Bins of a score: fiftieths for the histogram, twentieths for the bands of verdicts. Thresholds such as 0.7 and 0.9 fall between bins.
 FINE, COARSE = 50, 20
@@ -41,6 +41,7 @@ def count(*, now: datetime | None = None) -> bool:
     ages = _ages(now)
     _keep(scores, verdicts, ages, now, time.monotonic() - started)
     _routes_of_the_day(now)
+    OpenDay.objects.update_or_create(day=timezone.localtime(now).date(), defaults={"pairs": sum(ages)})
     return True
 
 

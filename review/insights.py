@@ -101,7 +101,7 @@ def of(category: Category | None) -> Insights:
     verdicts = figures.add_verdicts([row.verdicts for row in found])
     charts = [_histogram(scores, published(category)), _bands(verdicts)]
     if category is None:
-        charts += [_routes(), _decisions(), _ages(whole)]
+        charts += [_routes(), by_person(), ages(whole)]
     charts += [_languages(verdicts), _categories(category)]
     return Insights(charts, whole.counted_at if whole else None)
 
@@ -134,7 +134,7 @@ def _histogram(scores: figures.Histogram, policy: PolicyVersion) -> Chart:
     )
 
 
-def _share(label: str, counts: Sequence[int]) -> Row:
+def share(label: str, counts: Sequence[int]) -> Row:
     """Of the verdicts that say something, how many say same; unsure ones are told beside."""
     same, different, unsure = counts
     of = same + different
@@ -142,7 +142,7 @@ def _share(label: str, counts: Sequence[int]) -> Row:
     return label, [same / of if of else None, low if of else None, high if of else None, same, different, unsure]
 
 
-def _shares(name: str, title: str, heading: str, rows: Sequence[Row], note: str = "", *, kind: str) -> Chart:
+def shares(name: str, title: str, heading: str, rows: Sequence[Row], note: str = "", *, kind: str) -> Chart:
     columns = [
         Column(_("Share that is the same product"), "accent", "%"),
         Column(_("Lower bound"), "accent", "%"),
@@ -159,26 +159,26 @@ def _bands(verdicts: figures.Verdicts) -> Chart:
     for bands in verdicts.values():
         for band, counts in bands.items():
             total[int(band)] = [one + other for one, other in zip(total[int(band)], counts, strict=True)]
-    rows = [_share(f"{band / figures.COARSE:.2f}–{(band + 1) / figures.COARSE:.2f}", total[band]) for band in sorted(total)]
+    rows = [share(f"{band / figures.COARSE:.2f}–{(band + 1) / figures.COARSE:.2f}", total[band]) for band in sorted(total)]
     note = _("Of what people decided, with 95 % intervals. A score that means what it says rises with its share.")
-    return _shares("bands", _("How often people say same, by score"), _("Score"), rows, note, kind="interval")
+    return shares("bands", _("How often people say same, by score"), _("Score"), rows, note, kind="interval")
 
 
 def _together(bands: dict[str, list[int]]) -> list[int]:
     return [sum(counts[place] for counts in bands.values()) for place in range(3)]
 
 
-def _language_names(languages: str) -> str:
+def language_names(languages: str) -> str:
     return " – ".join(language(code) if code else _("not known") for code in languages.split("|"))
 
 
 def _languages(verdicts: figures.Verdicts) -> Chart:
     rows = sorted(((languages, _together(bands)) for languages, bands in verdicts.items()), key=lambda row: -sum(row[1]))
-    return _shares(
+    return shares(
         "languages",
         _("How often people say same, by languages"),
         _("Languages"),
-        [_share(_language_names(languages), counts) for languages, counts in rows[:MOST_CATEGORIES]],
+        [share(language_names(languages), counts) for languages, counts in rows[:MOST_CATEGORIES]],
         kind="interval-rows",
     )
 
@@ -192,11 +192,11 @@ def _categories(category: Category | None) -> Chart:
         if counts and row.category_id is not None:
             rows.append((paths[row.category_id] or _("No category"), counts))
     rows.sort(key=lambda row: -sum(row[1]))
-    return _shares(
+    return shares(
         "categories",
         _("How often people say same, by category"),
         _("Category"),
-        [_share(path, counts) for path, counts in rows[:MOST_CATEGORIES]],
+        [share(path, counts) for path, counts in rows[:MOST_CATEGORIES]],
         _("The %(most)s categories with the most verdicts.") % {"most": MOST_CATEGORIES} if len(rows) > MOST_CATEGORIES else "",
         kind="interval-rows",
     )
@@ -222,7 +222,7 @@ def _routes() -> Chart:
     )
 
 
-def _decisions() -> Chart:
+def by_person() -> Chart:
     days = _days()
     rows = list(DecisionDay.objects.filter(day__gte=days[0], actor__isnull=False).exclude(verdict=Decision.Verdict.WITHDRAW))
     totals: dict[Any, int] = defaultdict(int)
@@ -248,7 +248,7 @@ def _decisions() -> Chart:
     )
 
 
-def _ages(whole: Figures | None) -> Chart:
-    ages = whole.ages if whole and whole.ages else [0] * len(AGES)
-    rows: list[Row] = [(str(label), [pairs]) for label, pairs in zip(AGES, ages, strict=True)]
+def ages(whole: Figures | None) -> Chart:
+    counted = whole.ages if whole and whole.ages else [0] * len(AGES)
+    rows: list[Row] = [(str(label), [pairs]) for label, pairs in zip(AGES, counted, strict=True)]
     return Chart("ages", _("How long open pairs have waited"), "stacked", _("Waiting"), [Column(_("Pairs"), "accent")], rows)

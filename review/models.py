@@ -162,3 +162,17 @@ class RouteDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pairs} on {self.route} on {self.day}"
+
+
+class OpenDay(models.Model):
+    """How many pairs were open when a day was last counted."""
+
+    day = models.DateField(unique=True)
+    pairs = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("open pairs of a day")
+        verbose_name_plural = _("open pairs of a day")
+
+    def __str__(self) -> str:
+        return f"{self.pairs} open on {self.day}"

@@ -23,7 +23,9 @@ from review.views import (
     runs,
     scoring,
     skus,
+    team,
     tokens,
+    work,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -50,6 +52,11 @@ urlpatterns: list[URLPattern] = [
     path("review/heartbeat/", holds.heartbeat, name="heartbeat"),
     path("review/paused/", cases.paused, name="paused"),
     path("settings/", preferences.page, name="settings"),
+    path("work/", work.page, name="my-work"),
+    path("work/undo/", work.undo, name="my-work-undo"),
+    path("work/data/<str:name>", work.data, name="my-work-data"),
+    path("team/", team.page, name="team"),
+    path("team/data/<str:name>", team.data, name="team-data"),
     path("settings/keys/", keys.page, name="keys"),
     path("settings/people/", people.page, name="people"),
     path("settings/people/invite/", people.invite, name="invite"),

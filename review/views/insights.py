@@ -33,6 +33,10 @@ def data(request: HttpRequest, name: str) -> HttpResponse:
     chart = next((chart for chart in insights.of(_category(request)).charts if chart.name == name), None)
     if chart is None:
         raise Http404
+    return as_csv(chart)
+
+
+def as_csv(chart: insights.Chart) -> HttpResponse:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow([neutral(text) for text in (chart.heading, *(column.label for column in chart.columns))])

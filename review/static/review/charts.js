@@ -83,7 +83,7 @@
     const ticks = { color: colour("quiet"), maxRotation: 0, autoSkipPadding: 16 };
     const amounts = {
       stacked: !share, beginAtZero: true, grid, border: { display: false }, max: share ? 1 : undefined,
-      ticks: { ...ticks, maxTicksLimit: 6, ...(share ? { format: { style: "percent", maximumFractionDigits: 0 } } : { precision: 0 }) },
+      ticks: { ...ticks, maxTicksLimit: 6, ...(share ? { format: { style: "percent", minimumFractionDigits: 0, maximumFractionDigits: 0 } } : { precision: 0 }) },
     };
     const names = {
       stacked: !share, offset: true, grid: { display: false }, border: { color: colour("line") },

@@ -1,0 +1,119 @@
+"""Team over HTTP: what waits, who decides how much, and when the queue will be empty."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, datetime, timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from alignment import decisions
+from review import figures, team
+from review.models import CheckAnswer, KnownPair, OpenDay, QueueCount
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(client):
+    user = factories.make_admin("ann")
+    client.force_login(user)
+    return user
+
+
+def count() -> None:
+    assert figures.count(now=timezone.now() + timedelta(minutes=1))
+
+
+def noon() -> datetime:
+    return timezone.make_aware(datetime(2026, 11, 25, 12))
+
+
+def days_ago(days: int) -> date:
+    return noon().date() - timedelta(days=days)
+
+
+def test_it_is_for_admins(client):
+    client.force_login(factories.make_reviewer())
+    assert client.get(reverse("team")).status_code == 403
+    assert client.get(reverse("team-data", args=["backlog"])).status_code == 403
+
+
+def test_before_anything_was_counted_it_says_what_counts(client, admin):
+    assert "Nothing was counted yet" in client.get(reverse("team")).content.decode()
+
+
+def test_people_stand_with_what_they_decided_and_how_rightly(client, admin):
+    lin, wu = factories.make_reviewer("lin"), factories.make_reviewer("wu")
+    for verdict in ("accept", "reject", "unsure"):
+        decisions.decide(pair_id=factories.make_pair(0.8).pk, verdict=verdict, user=lin, seconds=12)
+    CheckAnswer.objects.create(known=KnownPair.objects.create(pair=factories.make_pair(), verdict="accept"), reviewer=wu, verdict="accept")
+    count()
+    members = {member.user.username: member for member in client.get(reverse("team")).context["team"].members}
+    assert (members["lin"].today, members["lin"].week, members["lin"].an_hour) == (3, 3, 300)
+    assert (members["wu"].week, members["wu"].an_hour, members["wu"].accuracy) == (0, None, 1)
+
+
+def test_a_person_who_left_takes_their_line_with_them_but_not_the_chart(client, admin):
+    lin = factories.make_reviewer("lin")
+    decisions.decide(pair_id=factories.make_pair(0.8).pk, verdict="accept", user=lin)
+    lin.delete()
+    count()
+    page = client.get(reverse("team"))
+    assert [member.user.username for member in page.context["team"].members] == []
+    assert "someone who left" in page.content.decode()
+
+
+def test_what_waits_is_told_by_category_and_languages(client, admin):
+    strollers = factories.make_category("Baby > Strollers")
+    for stage, pairs in (("first", 7), ("second", 2)):
+        QueueCount.objects.create(
+            category=strollers, languages="en|zh", stage=stage, pairs=pairs, cases=1, overdue=1, counted_at=timezone.now()
+        )
+    QueueCount.objects.create(category=None, languages="", stage="first", pairs=0, cases=0, counted_at=timezone.now())
+    count()
+    (queue,) = client.get(reverse("team")).context["team"].queues
+    assert (queue.category, queue.pairs, queue.cases, queue.overdue) == ("Baby > Strollers", 9, 2, 2)
+
+
+def test_a_queue_that_shrinks_is_empty_on_a_day():
+    found = team.forecast([(days_ago(3), 100), (days_ago(1), 70)], 50, now=noon())
+    assert (round(found.a_day), found.grows) == (20, False)
+    assert found.empty_on == noon().date() + timedelta(days=2)
+
+
+def test_a_queue_that_grows_says_so_instead_of_a_day():
+    found = team.forecast([(days_ago(3), 50)], 100, now=noon())
+    assert found.grows and found.growth == 20 and found.empty_on is None
+
+
+@pytest.mark.parametrize("opened", [[], [(days_ago(0), 10)], [(days_ago(1), 10)], [(days_ago(20), 10)]])
+def test_without_the_counts_of_a_day_and_a_night_nothing_is_forecast(opened):
+    assert team.forecast(opened, 5, now=noon()).a_day is None
+
+
+@pytest.mark.parametrize(("then", "now"), [(10, 10), (10, 0)])
+def test_what_stays_or_is_empty_has_no_day(then, now):
+    assert team.forecast([(days_ago(4), then)], now, now=noon()).empty_on is None
+
+
+def test_a_counting_keeps_how_much_was_open_that_day(client, admin):
+    factories.make_pair(0.8)
+    count()
+    OpenDay.objects.create(day=timezone.localdate() - timedelta(days=3), pairs=9)
+    file = client.get(reverse("team-data", args=["backlog"])).content.decode("utf-8-sig")
+    assert [row[1] for row in csv.reader(io.StringIO(file))][1:] == ["9", "1"]
+    html = client.get(reverse("team")).content.decode()
+    assert "The queue is empty" in html and 'href="/team/data/backlog"' in html
+
+
+def test_the_queries_do_not_grow_with_the_team(client, admin, django_assert_max_num_queries):
+    for _ in range(5):
+        decisions.decide(pair_id=factories.make_pair(0.8).pk, verdict="accept", user=factories.make_reviewer())
+    count()
+    with django_assert_max_num_queries(13):
+        client.get(reverse("team"))
