@@ -314,7 +314,7 @@ class MappingForm(forms.Form):
         languages = sorted((name_of_language(code), code) for code in {*LANGUAGES, upload.language} - {""})
         language = self.fields["language"]
         assert isinstance(language, forms.ChoiceField)
-        language.choices = [("", _("found for each listing by itself")), *((code, name) for name, code in languages)]
+        language.choices = [("", _("found for each listing")), *((code, name) for name, code in languages)]
         for name in rows.FIELDS:
             column = upload.mapping.get(name) or ""
             self.fields[f"column_{name}"] = forms.ChoiceField(

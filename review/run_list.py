@@ -36,6 +36,7 @@ class Kind:
     of: str
     page: str = "run"
     related: tuple[str, ...] = ("author",)
+    cancels: bool = True
 
 
 def _candidates_for(run: CandidateRun) -> str:
@@ -64,7 +65,9 @@ KINDS: dict[str, Kind] = {
     ),
     "evaluation": Kind(gettext_lazy("Evaluation"), EvaluationRun, lambda run: run.name, lambda run: "", "sets_done", "sets", "evaluation"),
     "export": Kind(gettext_lazy("Export"), ExportRun, lambda run: run.format.upper(), _export_of, "groups_done", "groups"),
-    "categories": Kind(gettext_lazy("Change of categories"), CategoryChange, str, lambda run: run.get_kind_display(), "rescored", ""),
+    "categories": Kind(
+        gettext_lazy("Change of categories"), CategoryChange, str, lambda run: run.get_kind_display(), "rescored", "", cancels=False
+    ),
 }
 TITLES: dict[str, Promise] = {name: kind.title for name, kind in KINDS.items()} | {ROLLOUT: gettext_lazy("Policy rollout")}
 
@@ -84,7 +87,7 @@ class Row:
     who: str
     pace: Pace
     run: Run | None
-    pk: int
+    cancels: bool
 
     @property
     def unfinished(self) -> bool:
@@ -158,7 +161,7 @@ def tell(run: Run) -> Row:
         run.author.get_username() if run.author else "",
         pace(run, done=getattr(run, kind.done), of=of or None),
         run,
-        run.pk,
+        kind.cancels,
     )
 
 
@@ -183,7 +186,7 @@ def _told_rollouts(found: Sequence[PolicyRollout]) -> list[Row]:
                 str(actors[policy.author]) if policy.author in actors else "",
                 Pace(done, None, None, None, None),
                 None,
-                rollout.pk,
+                False,
             )
         )
     return rows
