@@ -105,7 +105,7 @@ def _latin(text: str, language: str) -> Iterator[tuple[int, Fact]]:
             continue
         before = words[place - 1] if place else ""
         after = words[place + 1] if place + 1 < len(words) else ""
-        if (word, after) in {("rose", "gold"), ("rosé", "gold"), ("or", "rose"), ("oro", "rosa")}:
+        if (word, after) in {("rose", "gold"), ("rosé", "gold"), ("or", "rose"), ("oro", "rosa"), ("oro", "rosé")}:
             used = place + 1
             yield matches[place].start(), Fact("colour", text[matches[place].start() : matches[used].end()], value="rose gold")
             continue

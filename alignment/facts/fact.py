@@ -18,7 +18,8 @@ class Fact:
     """One thing a text states: its kind, the words, and what is compared.
 
     An amount is in its kind's unit (see `quantities.UNITS`; "count" in pieces, "age" in months) and reaches to `upper` where a range
-    is stated. What is no amount has a canonical `value`. `scale` narrows either: "eu" a size, "dark" a colour.
+    is stated. What is no amount has a canonical `value`. `scale` narrows either: "eu" a size, "dark" a colour, what stands before its
+    stroke a code.
     """
 
     kind: str
@@ -117,11 +118,18 @@ def _same_value(one: Fact, other: Fact) -> bool:
 
 
 def _same_code(one: Fact, other: Fact) -> bool | None:
-    """A code may have lost the letters before it (WH 1000XM5); one that goes on (KX3412B) may be a variant of it or not."""
+    """A code may have lost what stood before it (WH 1000XM5); one that goes on (KX3412B, KX3412/EU) may be a variant or not."""
     short, long = sorted((one.value, other.value), key=len)
-    if short == long or (len(short) >= 5 and long.endswith(short) and not long[-len(short) - 1].isdigit()):
+    if short == long:
         return True
-    return None if len(short) >= 5 and long.startswith(short) else False
+    if one.scale and one.scale == other.scale:
+        return None
+    if len(short) < 5 or len(short) == len(long):
+        return False
+    within_a_number = short[0].isdigit() and long[-len(short) - 1].isdigit()
+    if long.endswith(short) and not within_a_number:
+        return True
+    return None if long.startswith(short) else False
 
 
 def _same_colour(one: Fact, other: Fact) -> bool | None:

@@ -82,6 +82,7 @@ def compared(query: str, candidate: str, language: str = "en") -> dict[str, bool
         ("model code", "Sony WH-1000XM5", "Sony WH 1000XM5", True),
         ("model code", "Kettle KX3412", "Kettle kx-3412", True),
         ("model code", "Kettle KX3412", "Kettle KX3413", False),
+        ("model code", "BX80677I57600K", "Core I5-7600K", True),
         ("brand", "Sony WH-1000XM5", "索尼 WH-1000XM5", True),
         ("brand", "Drill\nBrand: Bosch Professional", "Bosch drill", True),
         ("brand", "Sony earbuds", "JBL earbuds", False),
@@ -112,6 +113,7 @@ def test_two_listings_facts_agree_or_conflict(kind: str, query: str, candidate: 
     ("kind", "query", "candidate"),
     [
         ("model code", "Kettle KX3412", "Kettle KX3412B"),
+        ("model code", "SSD MZ-75E1T0B/EU", "SSD MZ-75E1T0B/AM"),
         ("brand", "壶\n品牌: 凯沃", "Kettle\nBrand: Kelvora"),
         ("size", "Shoes US 9", "Shoes EU 42"),
         ("certification", "Charger CE", "Charger FCC"),
@@ -126,7 +128,8 @@ def test_what_may_or_may_not_be_the_same_is_no_conflict(kind: str, query: str, c
     "text",
     [
         "Black Friday", "green tea", "USB 3.2 Gen 2", "HDMI 2.1", "E27 GU10", "3-in-1", "4K 60fps", "1080p", "DDR4 3200", "Cat6 RJ45",
-        "full size dishwasher", "24 months warranty", "McAfee 12 months + 3 free", "Wifi6 AX3000", "socket LGA1150", "LED 2700K",
+        "full size dishwasher", "24 months warranty", "McAfee 12 months + 3 free", "Wifi6 AX3000", "socket LGA1150", "S1151",
+        "PC4-21300C16", "LED 2700K",
         "蛋白粉", "美白", "苹果醋", "小米粥", "5号电池", "适用三星手机壳",
     ],
 )  # fmt: skip
