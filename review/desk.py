@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, Min, QuerySet, Sum, Value
+from django.db.models import Count, Exists, Min, QuerySet, Sum, Value
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -126,10 +126,10 @@ def _waiting() -> list[Line]:
         QueueCount.objects.values("stage").annotate(pairs=Sum("pairs"), overdue=Sum("overdue"), oldest=Min("oldest_at")).order_by()
     )
     if not counted:
-        open_pairs = Pair.objects.filter(in_review=True)
-        oldest = open_pairs.order_by("due_since", "id").values_list("due_since", flat=True).first()
-        amount = bounded(open_pairs)
-        return [Line(_("Pairs to review"), amount, _first("queues", "case"), oldest)] if amount.number else []
+        first = Pair.objects.filter(in_review=True).order_by("due_since", "id").values("due_since")[: COUNTED + 1]
+        found = first.aggregate(pairs=Count("*"), oldest=Min("due_since"))
+        amount = Amount(min(found["pairs"], COUNTED), found["pairs"] > COUNTED)
+        return [Line(_("Pairs to review"), amount, _first("queues", "case"), found["oldest"])] if amount.number else []
     places = {Pair.Stage.ADJUDICATION: _first("adjudication", "escalated"), Pair.Stage.ESCALATED: _first("escalated")}
     by_stage = {row["stage"]: row for row in counted}
     return [
@@ -213,10 +213,9 @@ def _left(sets: QuerySet[CandidateSet], unscored: Amount, pace: float) -> timede
     """About how long the workers need for what waits, from the size of the next sets. None where nothing can be said."""
     if not unscored.number or not pace:
         return None
-    sample = list(sets.order_by("pk").values_list("pk", flat=True)[:LOOKED_AT])
-    if not sample:
-        return None
-    return timedelta(seconds=Candidate.objects.filter(set__in=sample).count() / len(sample) * unscored.number / pace)
+    sample = sets.order_by("pk").values("pk")[:LOOKED_AT]
+    pairs = Candidate.objects.filter(set__in=sample).count() / min(LOOKED_AT, unscored.number) * unscored.number
+    return timedelta(seconds=pairs / pace)
 
 
 def _way() -> list[Step]:

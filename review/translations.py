@@ -30,7 +30,8 @@ def in_python(source: str) -> set[Message]:
 
 
 def in_template(source: str) -> set[Message]:
-    found: set[Message] = {double or single for double, single in TRANSLATE.findall(source)}
+    # Django looks a literal up with its percent signs doubled.
+    found: set[Message] = {(double or single).replace("%", "%%") for double, single in TRANSLATE.findall(source)}
     for singular, plural in BLOCK.findall(source):
         one, many = (VARIABLE.sub(r"%(\1)s", text.replace("%", "%%")) for text in (singular, plural))
         found.add((one, many) if plural else one)

@@ -7,6 +7,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -32,7 +33,7 @@ class Category(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.path or "All categories"
+        return self.path or gettext("All categories")
 
 
 class Source(models.Model):

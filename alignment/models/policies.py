@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from alignment.models.catalogue import Category
@@ -83,7 +84,7 @@ class PolicyVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.category}, version {self.number}"
+        return gettext("%(category)s, version %(number)s") % {"category": self.category, "number": self.number}
 
     @property
     def inherits(self) -> bool:

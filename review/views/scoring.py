@@ -64,11 +64,10 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     total = sum(counts.values())
     alive = scoring.alive_workers()
     failed = CandidateSet.objects.filter(status=CandidateSet.Status.PARKED).select_related("query__source").order_by("pk")
-    newest = ScoringModel.objects.order_by("-pk").first()
     shown = list(failed[:MOST_SHOWN])
     _attach_texts(shown)
     _attach_sets(alive)
-    models = [worker.model for worker in alive if worker.model] or ([newest] if newest else [])
+    models = [worker.model for worker in alive if worker.model] or list(ScoringModel.objects.order_by("-pk")[:1])
     return {
         "waiting": counts[CandidateSet.Status.PENDING],
         "claimed": counts[CandidateSet.Status.CLAIMED],

@@ -1,0 +1,128 @@
+"""What holds of every page: few queries, small assets, nothing inline, one title and one heading, nothing left in English for zh-Hans."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.review import walk
+
+pytestmark = pytest.mark.django_db
+LARGEST_ASSETS = 150_000
+MOST_QUERIES = 12
+# Pages that do more than show: a case is taken under a lease, and what it needs is read for each of its parts.
+MORE_QUERIES = {"case": 24, "escalated": 24}
+# Words that are the same in Chinese: formats, units, names of things.
+KEPT = {
+    "API", "Alignment", "BM25", "CPU", "CSV", "Chart", "EAN", "ERP", "English", "Enter", "Esc", "GB", "GPU", "GTIN", "HTTPS", "ID",
+    "JSON", "JSONL", "Lines", "MB", "NDJSON", "REST", "Redis", "SKU", "SKUs", "Shopify", "Tab", "UPC", "URL", "UTF", "Wilson", "XLSX",
+    "candidates", "cpu", "cuda", "curl", "float32", "kg", "label", "left_text", "ms", "pairs", "query", "qwen3", "right_text", "text",
+    "title", "token",
+}  # fmt: skip
+# Names in the walk's world that are nobody's language.
+DATA = {"wang", "lin", "gpu", "test"}
+FILE = re.compile(r"\S+\.(csv|jsonl)")
+UNTRANSLATED = re.compile(r"[A-Za-z][A-Za-z_0-9]{2,}")
+
+
+class Text(HTMLParser):
+    """The texts of a page in its own language: text nodes and what is read aloud, without code, data and texts of other languages."""
+
+    SKIPPED = {"script", "style", "code", "pre", "kbd", "data", "title", "textarea", "option"}
+    EMPTY = {"meta", "link", "input", "br", "img", "hr"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack: list[tuple[str, bool]] = []
+        self.texts: list[str] = []
+
+    @property
+    def skipping(self) -> bool:
+        return any(skipped for _tag, skipped in self.stack)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        known = dict(attributes)
+        other = "lang" in known and tag != "html" or known.get("translate") == "no"
+        if tag not in self.EMPTY:
+            self.stack.append((tag, other or tag in self.SKIPPED))
+        if not self.skipping and not other:
+            self.texts += [known[name] or "" for name in ("title", "aria-label", "placeholder") if name in known and tag != "time"]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.stack and self.stack.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not self.skipping and data.strip():
+            self.texts.append(data.strip())
+
+
+@pytest.fixture
+def pages(client):
+    """Every page as an admin sees it, by name."""
+    world = walk.world()
+    client.force_login(world.admin)
+
+    def get(language: str = "en") -> dict[str, str]:
+        found = {}
+        for name, path in walk.PAGES.items():
+            answer = client.get(path(world), headers={"accept-language": language})
+            assert answer.status_code == 200, f"{name}: {answer.status_code}"
+            found[name] = answer.content.decode()
+        outside = Client()
+        for name, path in walk.OUTSIDE.items():
+            found[name] = outside.get(path(world), headers={"accept-language": language}).content.decode()
+        found["404"] = client.get(walk.NOT_FOUND, headers={"accept-language": language}).content.decode()
+        return found
+
+    get.client, get.world = client, world
+    return get
+
+
+def test_every_url_is_a_page_of_the_walk_or_none():
+    assert walk.unnamed() == set()
+
+
+def test_every_page_is_titled_headed_and_holds_nothing_inline(pages):
+    for name, html in pages().items():
+        title = re.search(r"<title>(.*?)</title>", html, re.DOTALL)
+        assert title and title[1].removesuffix(" · SKU Alignment").strip(), name
+        assert len(re.findall(r"<h1[ >]", html)) == 1, name
+        assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", html), name
+
+
+def test_every_page_asks_few_queries(pages):
+    many = {}
+    for name, path in walk.PAGES.items():
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            pages.client.get(path(pages.world))
+        if len(asked) > MORE_QUERIES.get(name, MOST_QUERIES):
+            many[name] = len(asked)
+    assert not many
+
+
+def test_no_page_has_many_assets(pages):
+    for name, html in pages().items():
+        files = re.findall(r'(?:src|href)="/static/([^"]+)"', html)
+        sizes = {file: Path(str(finders.find(file))).stat().st_size for file in files if not file.startswith("review/vendor/")}
+        assert sum(sizes.values()) < LARGEST_ASSETS, (name, sizes)
+
+
+def test_nothing_is_left_in_english_for_chinese_readers(pages):
+    left: dict[str, set[str]] = {}
+    for name, html in pages("zh-hans").items():
+        text = Text()
+        text.feed(html)
+        found = {said for said in text.texts if {*UNTRANSLATED.findall(FILE.sub("", said))} - KEPT - DATA}
+        if found:
+            left[name] = found
+    assert not left, "\n".join(f"{name}: {said}" for name, found in left.items() for said in sorted(found))
