@@ -198,7 +198,7 @@ def _candidate(
         blind=is_blind(pair),
         scale=None if is_blind(pair) else _scale(pair),
         settles=settles(counted),
-        guard="" if is_blind(pair) else ", ".join(str(facts.KINDS.get(kind, kind)) for kind in pair.guard.split(",") if kind),
+        guard="" if is_blind(pair) else facts.names(pair.guard),
         seen=seen(user, pair),
         reasons=[] if wanted == PolicyVersion.Reasons.OFF else [bound[act] for act in keys.REASONS],
         reason_required=wanted == PolicyVersion.Reasons.REQUIRED,

@@ -198,8 +198,7 @@ def _why(pair: Pair) -> list[str]:
     if len(routed) > 1:
         found.append(_("The two directions lead to different routes, so that people decide."))
     if pair.guard:
-        kinds = ", ".join(str(facts.KINDS.get(kind.strip(), kind)) for kind in pair.guard.split(","))
-        found.append(_("Facts in conflict kept it from being accepted by itself: %(kinds)s.") % {"kinds": kinds})
+        found.append(_("Facts in conflict kept it from being accepted by itself: %(kinds)s.") % {"kinds": facts.names(pair.guard)})
     return found
 
 

@@ -145,3 +145,11 @@ def test_the_effect_of_a_new_guard_is_read_from_the_facts(client):
     client.force_login(factories.make_admin())
     form = {"instruction": "The same product?", "accept_at": "0.9", "review_at": "0.7", "guards": ["volume"]}
     assert "1 from accept to review" in client.post(reverse("policy-effect", args=[category.pk]), form).content.decode()
+
+
+def test_the_case_page_names_every_kind_in_the_readers_language(client):
+    factories.make_policy(guards=["volume", "count"])
+    pair_of("Kettle 1.7 L, pack of 2", "Wasserkocher 1 l, pack of 3")
+    client.force_login(factories.make_reviewer())
+    client.cookies["django_language"] = "zh-hans"
+    assert "容量, 件数" in client.get(reverse("case")).content.decode()

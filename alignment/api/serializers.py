@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from rest_framework import serializers
 
+from alignment import facts
 from alignment.candidates import MOST_CANDIDATES
 from alignment.importing import rows
 from alignment.models import SKU, Candidate, CandidateSet, Decision, ImportRun
@@ -103,11 +104,6 @@ def set_out(row: CandidateSet) -> dict[str, Any]:
     }
 
 
-def kinds(guard: str) -> list[str]:
-    """The kinds of facts in conflict that keep a pair from being accepted by its policy."""
-    return guard.split(", ") if guard else []
-
-
 def candidate_out(row: Candidate, route: str, guard: str = "") -> dict[str, Any]:
     score = row.score and {
         "probability": row.score.probability,
@@ -126,7 +122,7 @@ def candidate_out(row: Candidate, route: str, guard: str = "") -> dict[str, Any]
         "retrieval_score": row.retrieval_score,
         "score": score,
         "route": route,
-        "guard": kinds(guard),
+        "guard": facts.guards(guard),
     }
 
 

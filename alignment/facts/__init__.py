@@ -19,7 +19,7 @@ from alignment.facts.quantities import LONGEST_TEXT, quantities
 from alignment.facts.sizes import sizes
 from alignment.models import SKU, PolicyVersion
 
-__all__ = ["HARD", "KINDS", "Comparison", "Fact", "compare", "conflicts", "of", "read"]
+__all__ = ["HARD", "KINDS", "Comparison", "Fact", "compare", "conflicts", "guards", "names", "of", "read"]
 
 KINDS: dict[str, Promise] = {
     "model code": _("Model code"),
@@ -85,3 +85,13 @@ def read(text: str, language: str = "") -> list[Fact]:
 def conflicts(query: Iterable[Fact], candidate: Iterable[Fact]) -> frozenset[str]:
     """The kinds in which two listings' facts cannot both be of one product."""
     return frozenset(one.kind for one in compare(list(query), list(candidate)) if one.agrees is False)
+
+
+def guards(guard: str) -> list[str]:
+    """The kinds that a pair's `guard` names."""
+    return [kind.strip() for kind in guard.split(",") if kind.strip()]
+
+
+def names(guard: str) -> str:
+    """The same in the reader's words."""
+    return ", ".join(str(KINDS.get(kind, kind)) for kind in guards(guard))
