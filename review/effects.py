@@ -1,10 +1,10 @@
 """What a version of a policy would do, before it is published: counted where that is quick, else estimated from a sample, and said so.
 
-Up to `MOST_EXACT` pairs are counted one by one, by the very function that routes them. Of more, as many ids are drawn at random, the same
-for each category, so that two thresholds are compared on the same pairs. What people decided is read from the same pairs, or from the
-newest `NEWEST_VERDICTS` of their verdicts. Both directions of a pair are read with the category's own thresholds. What guards
-hold back is known of the pairs that the policy in force would accept, for the kinds it guards; of the others that would be accepted, the
-facts of the first `MOST_CHECKED` are read here.
+Up to `MOST_EXACT` pairs are counted one by one, by the very function that routes them. Of more, `BLOCKS` short runs of ids are drawn at
+random, one in each equal part of all ids, and the same ones for each category, so that two thresholds are compared on the same pairs. What
+people decided is read from the pairs that were counted, or else from the newest `NEWEST_VERDICTS` of their verdicts. Both directions of a
+pair are read with the category's own thresholds. What guards hold back is known of the pairs that the policy in force would accept, for
+the kinds it guards; of the others that would be accepted, the facts of the first `MOST_CHECKED` are read here.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.db.models import Max, Min, Q
+from django.db.models import Max, Min, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from alignment import facts, policies, scoring
-from alignment.models import CandidateSet, Category, Decision, Pair, PolicyVersion, Worker
+from alignment.models import Category, Decision, Pair, PolicyVersion, Worker
 from alignment.routing import agree, guarded, route
 from review.intervals import wilson
 
-MOST_EXACT = 10_000
-NEWEST_VERDICTS = 5_000
-MOST_SETS = 10_000
+MOST_EXACT = 3_000
+BLOCKS = 150
+NEWEST_VERDICTS = 1_000
 MOST_CHECKED = 50
 BINS = 50
 ROUTES: dict[str, Promise] = {
@@ -35,6 +35,22 @@ ROUTES: dict[str, Promise] = {
     Pair.Route.REVIEW: _("review"),
     Pair.Route.DISCARD: _("discard"),
 }
+FIELDS = (
+    "pk",
+    "route",
+    "score__probability",
+    "reverse_score__probability",
+    "standing__by",
+    "standing__verdict",
+    "in_review",
+    "implied",
+    "guard",
+    "policy",
+    "query",
+    "left",
+    "right",
+    "category",
+)
 BANDS = (Pair.Route.ACCEPT, Pair.Route.REVIEW, Pair.Route.DISCARD)
 
 
@@ -51,6 +67,15 @@ class Scored(NamedTuple):
     implied: str
     guard: str
     policy: int | None
+    query: int
+    left: int
+    right: int
+    category: int | None
+
+    @property
+    def sets(self) -> tuple[int, ...]:
+        """The query SKUs of the directions that are scored."""
+        return (self.query,) if self.reverse_score is None else (self.left, self.right)
 
     @property
     def conflicts(self) -> set[str]:
@@ -106,10 +131,12 @@ class Band:
 
 @dataclass(frozen=True)
 class Rescoring:
-    """What a new instruction has scored again: sets (`more`: and others beyond those), texts, and seconds at the measured speed."""
+    """What a new instruction has scored again: sets (None where they are not counted), texts, and seconds at the measured speed.
 
-    sets: int
-    more: bool
+    `kept`: the category had this instruction before, so that its scores are there.
+    """
+
+    sets: int | None
     pairs: int
     seconds: float | None
     kept: bool
@@ -139,7 +166,8 @@ class Effect:
 def of(category: Category, values: dict[str, Any], snapshot: policies.Policies) -> Effect:
     """What a version with these values (see `policies.FIELDS`), published for this category, would do."""
     in_force, under = snapshot.of(category.pk), snapshot.governed(category.pk)
-    here = _pairs_in(under, with_none=category.parent_id is None)
+    with_none = category.parent_id is None
+    here = _pairs_in(under, snapshot, with_none=with_none)
     sample = sampled(here, seed=category.pk)
     becomes = _become(sample.pairs, values, in_force)
     moves: Counter[tuple[str, str]] = Counter()
@@ -155,7 +183,7 @@ def of(category: Category, values: dict[str, Any], snapshot: policies.Policies) 
         withdrawn += then != Pair.Route.ACCEPT and pair.by is not None
         if then != pair.route:
             moves[pair.route, then] += 1
-    decided = sample.pairs if sample.exact else newest_verdicts(here)
+    decided = sample.pairs if sample.exact else newest_verdicts(under, with_none=with_none)
     asked_anew = values["instruction"].strip() != in_force.instruction
     return Effect(
         exact=sample.exact,
@@ -167,26 +195,35 @@ def of(category: Category, values: dict[str, Any], snapshot: policies.Policies) 
         accepted=sample.count(accepted),
         unchecked=sample.count(becomes.unchecked),
         bands=bands(decided, accept_at=values["accept_at"], review_at=values["review_at"]),
-        rescoring=_rescoring(category, under, sample, values["instruction"]) if asked_anew else None,
+        rescoring=_rescoring(category, sample, values["instruction"]) if asked_anew else None,
         bins=[sample.count(pairs) for pairs in histogram([pair.score for pair in sample.pairs])],
     )
 
 
 def sampled(here: Q, *, seed: int) -> Sample:
-    """All scored pairs where there are at most `MOST_EXACT`, else those among as many ids drawn at random."""
+    """All scored pairs where there are at most `MOST_EXACT`, else those of the runs of ids that were drawn."""
     found = Pair.objects.filter(here)
     if found.order_by()[: MOST_EXACT + 1].count() <= MOST_EXACT:
         return Sample(_rows(found))
     ends = Pair.objects.aggregate(first=Min("pk"), last=Max("pk"))
-    ids = range(ends["first"], ends["last"] + 1)
-    drawn = sorted(random.Random(seed).sample(ids, min(len(ids), MOST_EXACT)))  # noqa: S311
-    return Sample(_rows(found.filter(pk__in=drawn)), weight=len(ids) / len(drawn))
+    blocks = min(BLOCKS, MOST_EXACT)
+    ids, run = ends["last"] - ends["first"] + 1, MOST_EXACT // blocks
+    drawing, part = random.Random(seed), ids / blocks  # noqa: S311
+    drawn = Q()
+    for block in range(blocks):
+        start = ends["first"] + int(block * part) + drawing.randrange(max(1, int(part) - run + 1))
+        drawn |= Q(pk__range=(start, start + run - 1))
+    return Sample(_rows(found.filter(drawn)), weight=ids / (run * blocks))
 
 
-def newest_verdicts(here: Q) -> list[Scored]:
-    """What people decided last, as far as it is governed here and its score is known."""
-    newest = Decision.objects.filter(by=Decision.By.PERSON).order_by("-pk").values("pk")[:NEWEST_VERDICTS]
-    return _rows(Pair.objects.filter(here, standing__in=list(newest.values_list("pk", flat=True))))
+def newest_verdicts(categories: set[int], *, with_none: bool) -> list[Scored]:
+    """What people decided last, as far as it stands, is governed here, and its score is known."""
+    fields = [{"standing__by": "by", "standing__verdict": "verdict"}.get(field, f"pair__{field}") for field in FIELDS]
+    # Sorted out here: asked for what stands, a database that knows neither how many do nor where walks through all pairs.
+    newest = Decision.objects.filter(by=Decision.By.PERSON).order_by("-pk").values_list("pk", "pair__standing", *fields)
+    rows = [Scored(*row) for decision, standing, *row in newest[:NEWEST_VERDICTS] if decision == standing]
+    here = [row for row in rows if row.category in categories or (with_none and row.category is None)]
+    return [row for row in here if row.score is not None]
 
 
 @dataclass(frozen=True)
@@ -244,36 +281,23 @@ def speed() -> float | None:
     return last.pairs_per_second if last else None
 
 
-def _pairs_in(categories: set[int], *, with_none: bool) -> Q:
+def _pairs_in(categories: set[int], snapshot: policies.Policies, *, with_none: bool) -> Q:
+    """Pairs of these categories, and with `with_none` of none. Named by the fewer: the others, where these are most."""
+    if with_none and 2 * len(categories) > len(snapshot.parents):
+        return ~Q(category__in=snapshot.parents.keys() - categories)
     here = Q(category__in=categories)
     return here | Q(category__isnull=True) if with_none else here
 
 
-def _rows(pairs: Any) -> list[Scored]:
-    fields = (
-        "pk",
-        "route",
-        "score__probability",
-        "reverse_score__probability",
-        "standing__by",
-        "standing__verdict",
-        "in_review",
-        "implied",
-        "guard",
-        "policy",
-    )
-    rows = pairs.filter(score__isnull=False).order_by().values_list(*fields)
-    return [Scored(*row) for row in rows]
+def _rows(pairs: QuerySet[Pair]) -> list[Scored]:
+    return [Scored(*row) for row in pairs.filter(score__isnull=False).order_by().values_list(*FIELDS)]
 
 
-def _rescoring(category: Category, under: set[int], sample: Sample, instruction: str) -> Rescoring:
-    within = policies.sets_of(under, with_none=category.parent_id is None)
-    sets = CandidateSet.objects.filter(within).order_by()[: MOST_SETS + 1].count()
-    pairs = sample.count(sum(1 + (pair.reverse_score is not None) for pair in sample.pairs))
+def _rescoring(category: Category, sample: Sample, instruction: str) -> Rescoring:
+    pairs = sample.count(sum(len(pair.sets) for pair in sample.pairs))
     a_second = speed()
     return Rescoring(
-        sets=min(sets, MOST_SETS),
-        more=sets > MOST_SETS,
+        sets=len({query for pair in sample.pairs for query in pair.sets}) if sample.exact else None,
         pairs=pairs,
         seconds=pairs / a_second if a_second else None,
         kept=category.policy_versions.filter(instruction=instruction.strip()).exists(),

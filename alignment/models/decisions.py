@@ -176,6 +176,7 @@ class Decision(models.Model):
         indexes = [
             models.Index(fields=["actor", "-id"], name="decisions_by_actor"),
             models.Index(fields=["created_at"], name="decisions_by_time"),
+            models.Index(fields=["-id"], condition=Q(by="person"), name="decisions_of_people"),
             models.Index(fields=["act", "id"], condition=Q(act__isnull=False), name="decisions_by_act"),
             models.Index(fields=["created_at"], condition=Q(reason="second opinion"), name="second_opinions"),
         ]
