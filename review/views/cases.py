@@ -211,7 +211,8 @@ def _answer(request: HttpRequest, user: User, taken: leases.Case | None, told: T
         "lease": lease,
         "open": [pair.pk for pair in taken.pairs] if taken else [],
     }
-    if "shows" not in request.POST or (lease and request.POST["shows"] == lease):
+    # What a page shows is one case, none, or (another page that sends what waited) no case at all.
+    if request.POST.get("shows", "*") in ("*", lease or None):
         counted = implied.settles(taken.pairs) if taken else {}
         answer["settles"] = {pair: cases.settles(counts) for pair, counts in counted.items()}
         answer["left"] = render_to_string("review/_left.html", {"left": queues.left(user, escalated=escalated)}, request)

@@ -101,6 +101,19 @@ def test_what_waits_outlives_the_page_and_is_never_sent_by_somebody_else(page, s
     expect(page.locator(".candidate:not(.decided)")).to_have_count(1)
 
 
+def test_another_page_sends_what_waited_too(page, sign_in):
+    make_cases(2)
+    sign_in(page, factories.make_reviewer("lin"))
+    page.context.set_offline(True)
+    page.keyboard.press("a")
+    expect(page.locator("#outbox")).to_be_visible()
+    page.context.set_offline(False)
+    with page.expect_response("**/decide/"):
+        page.goto("/settings/keys/")
+    page.goto("/review/")
+    assert persons() == ["accept"]
+
+
 def test_a_verdict_whose_case_went_to_somebody_else_meanwhile_is_offered_again(page, sign_in):
     make_cases(1)
     sign_in(page, factories.make_reviewer("lin"))

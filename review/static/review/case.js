@@ -10,7 +10,7 @@
   const words = document.getElementById("words").dataset;
   const csrf = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
   const shelf = new Map();
-  let keys = bound();
+  const keys = bound();
   let ahead = null;
   let fetching = false;
   let undoWanted = false;
@@ -77,6 +77,15 @@
     candidate.querySelector(".given").className = `given ${kind}`;
   };
 
+  // What was pressed and waits is not asked again.
+  const closeWaiting = () => {
+    for (const entry of outbox.waiting()) {
+      const candidate = entry.kind === "decide" && document.getElementById(`pair-${entry.fields.pair}`);
+      if (candidate) close(candidate, entry.mark, entry.fields.verdict);
+    }
+    if (!current()) open(undecided()[0]);
+  };
+
   const openAgain = (candidate) => {
     candidate.classList.remove("decided");
     candidate.querySelector(".given").textContent = "";
@@ -96,6 +105,7 @@
       const note = text && node.querySelector(`#${id} textarea[name=note]`);
       if (note && !note.value) note.value = text;
     }
+    closeWaiting();
     unfold(unfolded());
     const kept = pressed && current() && current().querySelector(`.verdicts [value="${pressed.value}"]`);
     (kept || node).focus({ preventScroll: true });
@@ -182,7 +192,7 @@
     if (entry) restore(entry);
     else if (outbox.sending()) undoWanted = true;
     else if (outbox.waiting().length) say(words.undoLater, false);
-    else load(page.undo, { method: "POST", body: new URLSearchParams(page.escalated ? { escalated: "1" } : {}) });
+    else if (!box().hasAttribute("aria-busy")) load(page.undo, { method: "POST", body: new URLSearchParams(page.escalated ? { escalated: "1" } : {}) });
   };
 
   const restore = (entry) => {
@@ -194,6 +204,7 @@
     box().removeAttribute("aria-busy");
     const candidate = document.getElementById(`pair-${entry.fields.pair}`);
     if (candidate) openAgain(candidate);
+    else if (!outbox.waiting().length) load(page.address, {});
     const said = fill(words.undone, [entry.mark, entry.title]);
     say(said, false);
     announce(`${said} ${whatIsNext()}`);
@@ -308,9 +319,7 @@
   };
 
   const outbox = window.review.outbox({
-    person: page.person,
-    csrf,
-    addresses: { decide: page.decide, undo: page.undo, shows: () => (undecided().length && box().dataset.lease) || "" },
+    shows: () => (undecided().length && box().dataset.lease) || "",
     answered,
     changed: () => changed(),
   });
@@ -416,12 +425,8 @@
     }
   }, BEAT);
 
-  // What waited when the page was left: its pairs are not asked again, and it is sent now.
-  for (const entry of outbox.waiting()) {
-    const candidate = entry.kind === "decide" && document.getElementById(`pair-${entry.fields.pair}`);
-    if (candidate) close(candidate, entry.mark, entry.fields.verdict);
-  }
-  if (!current()) open(undecided()[0]);
+  // What waited when the page was left is sent now.
+  closeWaiting();
   unfold(unfolded());
   changed();
   drawn();
