@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,6 +13,8 @@ from django.db.models import Count, F, FloatField, Q, Value
 from django.db.models.functions import Cast, Floor
 from django.utils import timezone
 
+from alignment import agreement
+from alignment.agreement import Agreement
 from alignment.models import Category, Decision, Pair
 from review.models import DecisionDay, Figures, OpenDay, RouteDay
 
@@ -19,11 +22,13 @@ from review.models import DecisionDay, Figures, OpenDay, RouteDay
 FINE, COARSE = 50, 20
 VERDICTS = (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.UNSURE)
 AGES = (timedelta(hours=1), timedelta(days=1), timedelta(days=3), timedelta(days=7))
+AGREEMENT_SINCE = timedelta(days=30)
 DECISIONS_A_STEP = 20_000
 # Counting takes at most this share of the time, however large the database.
 LARGEST_SHARE = 0.02
 NEVER_SOONER = timedelta(seconds=30)
 
+Agreed = tuple[int, int, float | None]
 Histogram = dict[str, list[int]]
 Verdicts = dict[str, dict[str, list[int]]]
 
@@ -38,8 +43,8 @@ def count(*, now: datetime | None = None) -> bool:
     while _fold_decisions():
         pass
     scores, verdicts = _scores(), _verdicts()
-    ages = _ages(now)
-    _keep(scores, verdicts, ages, now, time.monotonic() - started)
+    ages, agreed = _ages(now), _agreement(now)
+    _keep(scores, verdicts, ages, agreed, now, time.monotonic() - started)
     _routes_of_the_day(now)
     OpenDay.objects.update_or_create(day=timezone.localtime(now).date(), defaults={"pairs": sum(ages)})
     return True
@@ -112,8 +117,24 @@ def _ages(now: datetime) -> list[int]:
     return [upper - lower for lower, upper in zip([0, *reached], reached, strict=False)]
 
 
+def _agreement(now: datetime) -> dict[str, Agreed]:
+    found = agreement.report(since=now - AGREEMENT_SINCE).by_reviewer
+    return {str(actor): (one.pairs, one.same, one.kappa) for actor, one in found.items()}
+
+
+def agreement_of(whole: Figures | None, actor: uuid.UUID) -> Agreement:
+    """One person's agreement with others over the last days, as last counted."""
+    pairs, same, kappa = (whole.agreement if whole else {}).get(str(actor), (0, 0, None))
+    return Agreement(pairs=pairs, same=same, kappa=kappa)
+
+
 def _keep(
-    scores: dict[int | None, Histogram], verdicts: dict[int | None, Verdicts], ages: list[int], now: datetime, seconds: float
+    scores: dict[int | None, Histogram],
+    verdicts: dict[int | None, Verdicts],
+    ages: list[int],
+    agreed: dict[str, Agreed],
+    now: datetime,
+    seconds: float,
 ) -> None:
     root = Category.objects.get(parent=None).pk
     rows = [
@@ -133,6 +154,7 @@ def _keep(
             scores=add_scores([row.scores for row in rows]),
             verdicts=add_verdicts([row.verdicts for row in rows]),
             ages=ages,
+            agreement=agreed,
             seconds=seconds,
             counted_at=now,
         )

@@ -107,13 +107,15 @@ class Figures(models.Model):
     """What pages show of a million pairs, as last counted: of one category itself or, without one, of all. Derived; the log is the truth.
 
     `scores`: route to pairs in each fiftieth of a score. `verdicts`: pair of languages to score band to the persons' verdicts that stand,
-    as [same, different, unsure]. `ages`: open pairs by how long they have waited.
+    as [same, different, unsure]. `ages`: open pairs by how long they have waited. `agreement`: of the row of all categories, actor to
+    [pairs with two opinions, of which the same, kappa or null] over the last days.
     """
 
     category = models.ForeignKey(Category, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     scores = models.JSONField(default=dict)
     verdicts = models.JSONField(default=dict)
     ages = models.JSONField(default=list)
+    agreement = models.JSONField(default=dict)
     position = models.BigIntegerField(default=0, help_text="The last decision counted by day; of the row of all categories")
     seconds = models.FloatField(default=0.0, help_text="How long the counting took; of the row of all categories")
     counted_at = models.DateTimeField()

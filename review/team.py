@@ -12,14 +12,13 @@ from django.db.models import Count, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from alignment import agreement
 from alignment.agreement import Agreement
 from alignment.models import Decision, Pair, User
-from review import insights
+from review import figures, insights
 from review.insights import Chart, Column, Row
 from review.models import CheckAnswer, DecisionDay, Figures, OpenDay, QueueCount
 
-DAYS, AGREEMENT_DAYS = 7, 30
+DAYS, CHECKED_DAYS = 7, 30
 CHARTED_DAYS = 30
 MOST_QUEUES = 40
 VERDICTS = (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.UNSURE)
@@ -87,7 +86,7 @@ def of_all() -> Team:
     today = timezone.localdate()
     whole = Figures.objects.filter(category=None).first()
     waiting = sum(whole.ages) if whole else 0
-    members = _members(today)
+    members = _members(today, whole)
     opened = list(OpenDay.objects.filter(day__gt=today - timedelta(days=CHARTED_DAYS)).order_by("day"))
     oldest = Pair.objects.filter(in_review=True).order_by("due_since", "pk").values_list("due_since", flat=True).first()
     return Team(
@@ -123,7 +122,7 @@ def forecast(opened: Sequence[tuple[date, int]], waiting: int, *, now: datetime)
     return Forecast(waiting, a_day, left, today + timedelta(days=round(left)) if left < 3650 else None)
 
 
-def _members(today: date) -> list[Member]:
+def _members(today: date, whole: Figures | None) -> list[Member]:
     """Whoever reviews or decided something in the last days, the busiest first."""
     counted: dict[uuid.UUID, list[float]] = defaultdict(lambda: [0, 0, 0.0])
     days = DecisionDay.objects.filter(day__gt=today - timedelta(days=DAYS), actor__isnull=False, verdict__in=VERDICTS)
@@ -134,10 +133,9 @@ def _members(today: date) -> list[Member]:
         known[1] += row.decisions
         known[2] += row.seconds
     users = User.objects.select_related("actor").filter(Q(actor__in=counted) | Q(is_active=True, role=User.Role.REVIEWER))
-    agreed = agreement.report(since=timezone.now() - timedelta(days=AGREEMENT_DAYS)).by_reviewer
     checks = {
         reviewer: (answers, right)
-        for reviewer, answers, right in CheckAnswer.objects.filter(created_at__gte=timezone.now() - timedelta(days=AGREEMENT_DAYS))
+        for reviewer, answers, right in CheckAnswer.objects.filter(created_at__gte=timezone.now() - timedelta(days=CHECKED_DAYS))
         .values_list("reviewer")
         .annotate(answers=Count("pk"), right=Count("pk", filter=Q(verdict=F("known__verdict"))))
         .order_by()
@@ -153,7 +151,7 @@ def _members(today: date) -> list[Member]:
                 today=int(now),
                 week=int(week),
                 an_hour=3600 * week / seconds if seconds else None,
-                agreement=agreed.get(actor.pk) if actor else None,
+                agreement=figures.agreement_of(whole, actor.pk) if actor else None,
                 checked=checked,
                 right=right,
             )

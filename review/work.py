@@ -12,14 +12,13 @@ from django.db.models.functions import TruncWeek
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from alignment import agreement
 from alignment.agreement import Agreement
 from alignment.models import Actor, Decision, User
+from review import figures
 from review.insights import Chart, Column, Row, share, shares
-from review.models import CheckAnswer, DecisionDay
+from review.models import CheckAnswer, DecisionDay, Figures
 
 DAYS, WEEKS = 7, 12
-AGREEMENT_DAYS = 30
 VERDICTS = (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.UNSURE)
 MONDAY_FORMAT = "%Y-%m-%d"
 
@@ -64,7 +63,7 @@ def of(user: User, actor: Actor) -> Work:
     verdicts, now = _today(actor, today)
     days = [*_earlier(actor, today), now]
     weeks = _checks(user, today)
-    together = agreement.report(since=timezone.now() - timedelta(days=AGREEMENT_DAYS), actor=actor.uuid).total
+    together = figures.agreement_of(Figures.objects.filter(category=None).first(), actor.uuid)
     checked, right = (sum(counts) for counts in zip(*weeks.values(), strict=True)) if weeks else (0, 0)
     return Work(verdicts, days, together, checked, right, [_pace(days), _accuracy(weeks)])
 

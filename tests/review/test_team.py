@@ -117,3 +117,17 @@ def test_the_queries_do_not_grow_with_the_team(client, admin, django_assert_max_
     count()
     with django_assert_max_num_queries(13):
         client.get(reverse("team"))
+
+
+def test_agreement_is_as_it_was_counted(client, admin):
+    lin, wu = factories.make_reviewer("lin"), factories.make_reviewer("wu")
+    factories.make_policy(second_share=1.0)
+    for verdicts in (("accept", "accept"), ("reject", "reject"), ("accept", "reject")):
+        pair = factories.make_pair(0.8)
+        decisions.decide(pair_id=pair.pk, verdict=verdicts[0], user=lin)
+        decisions.decide(pair_id=pair.pk, verdict=verdicts[1], user=wu)
+    count()
+    members = {member.user.username: member.agreement for member in client.get(reverse("team")).context["team"].members}
+    assert (members["lin"].pairs, members["lin"].same) == (3, 2) and members["lin"].kappa == pytest.approx(0.4)
+    client.force_login(wu)
+    assert "on 3 pairs with two opinions, κ 0.40" in client.get(reverse("my-work")).content.decode()
