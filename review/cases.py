@@ -203,7 +203,7 @@ def _candidate(
         reasons=[] if wanted == PolicyVersion.Reasons.OFF else [bound[act] for act in keys.REASONS],
         reason_required=wanted == PolicyVersion.Reasons.REQUIRED,
         same_gtin=bool(sku.gtin) and sku.gtin == query.gtin,
-        compared=differences.between(said, facts.of(sku)),
+        compared=differences.between(query, sku, stated=said),
         earlier=earlier,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.utils.functional import Promise
 
 from alignment import facts
+from alignment.models import SKU
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class Differences:
         return bool(self.conflicts or self.equal or self.query_only or self.candidate_only)
 
 
-def between(query: Sequence[facts.Fact], candidate: Sequence[facts.Fact]) -> Differences:
+def between(query: SKU, candidate: SKU, *, stated: Sequence[facts.Fact] | None = None) -> Differences:
+    """`stated` are the query's facts where they are read already."""
     found = Differences()
-    for one in facts.compare(query, candidate):
+    for one in facts.between(query, candidate, stated=stated):
         row = Row(facts.KINDS[one.kind], one.query, one.candidate)
         if one.agrees is None:
             (found.query_only if one.query else found.candidate_only).append(row)

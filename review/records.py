@@ -171,7 +171,7 @@ def describe_pair(pair: Pair, user: User) -> dict[str, Any]:
         "pair": pair,
         "query": listing(query),
         "candidate": listing(candidate, beside=query),
-        "compared": differences.between(facts.of(query), facts.of(candidate)),
+        "compared": differences.between(query, candidate),
         "directions": [] if blind else [Direction(one, other, score) for one, other, score in asked if score],
         "route": ROUTES[pair.route],
         "why": [] if blind else _why(pair),

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from alignment.facts.ages import ages
-from alignment.facts.brands import brands
-from alignment.facts.codes import codes
+from alignment.facts.brands import brands, held_brand
+from alignment.facts.codes import codes, held_code
 from alignment.facts.colours import colours
-from alignment.facts.fact import Comparison, Fact, compare
+from alignment.facts.fact import Comparison, Fact, compare, fits
 from alignment.facts.marks import certifications, generations, plugs, protections
 from alignment.facts.quantities import LONGEST_TEXT, quantities
 from alignment.facts.sizes import sizes
 from alignment.models import SKU, PolicyVersion
 
-__all__ = ["HARD", "KINDS", "Comparison", "Fact", "compare", "conflicts", "guards", "names", "of", "read"]
+__all__ = ["HARD", "KINDS", "Comparison", "Fact", "between", "compare", "conflicts", "guards", "names", "of", "read", "text_of"]
 
 KINDS: dict[str, Promise] = {
     "model code": _("Model code"),
@@ -51,18 +51,43 @@ KINDS: dict[str, Promise] = {
 }
 # What a policy may guard: two products that differ in one of these are not one product, whatever the words around it.
 HARD = tuple(PolicyVersion.Guard.values)
+ECHOED = {"brand": held_brand, "model code": held_code}
 MOST_ATTRIBUTES = 40
 LONGEST_VALUE = 300
 
 
 def of(sku: SKU) -> list[Fact]:
     """What title and attributes state. Descriptions speak of much beside the product."""
+    return read(text_of(sku), sku.language)
+
+
+def text_of(sku: SKU) -> str:
+    """The title, then the attributes, each on a line of its own as "name: value", bounded."""
     attributes = sku.attributes if isinstance(sku.attributes, dict) else {}
     lines = [sku.title]
     for name, value in list(attributes.items())[:MOST_ATTRIBUTES]:
         said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         lines.append(f"{str(name)[:LONGEST_VALUE]}: {said[:LONGEST_VALUE]}")
-    return read("\n".join(lines), sku.language)
+    return "\n".join(lines)
+
+
+def between(query: SKU, candidate: SKU, *, stated: Sequence[Fact] | None = None) -> list[Comparison]:
+    """Two listings compared. `stated` are the query's facts where they are read already.
+
+    A brand or code that one of them names is stated by the other too if its text holds it word for word: only an attribute says which of
+    a title's words are a brand.
+    """
+    asked, offered = list(of(query) if stated is None else stated), of(candidate)
+    return compare([*asked, *_echoes(query, asked, offered)], [*offered, *_echoes(candidate, offered, asked)])
+
+
+def _echoes(sku: SKU, own: Sequence[Fact], others: Sequence[Fact]) -> Iterator[Fact]:
+    text = text_of(sku).casefold()
+    for fact in others:
+        if fact.kind in ECHOED and not any(fits(fact, one) for one in own if one.kind == fact.kind):
+            held = ECHOED[fact.kind](fact)
+            if held and held.search(text):
+                yield fact
 
 
 def read(text: str, language: str = "") -> list[Fact]:

@@ -147,3 +147,11 @@ def _chinese(title: str) -> Iterator[tuple[int, Fact]]:
 
 def _fact(words: str, name: str) -> Fact:
     return Fact("brand", words, value=name, scale="zh" if CHINESE.search(name) else "")
+
+
+def held_brand(fact: Fact) -> re.Pattern[str] | None:
+    """What a folded text that names this brand holds."""
+    if CHINESE.search(fact.value):
+        return re.compile(re.escape(fact.value))
+    words = r"[\W_]{1,2}".join(re.escape(word) for word in fact.value.split())
+    return re.compile(rf"(?<!\w){words}(?!\w)") if len(fact.value) > 2 else None

@@ -87,3 +87,10 @@ def _is_code(words: str, folded: str) -> bool:
 
 def _fold(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.casefold())
+
+
+def held_code(fact: Fact) -> re.Pattern[str] | None:
+    """What a folded text that holds this code holds, however it parts it."""
+    if len(fact.value) < SHORTEST:
+        return None
+    return re.compile(rf"(?<![a-z0-9]){r'[-_./ ]?'.join(fact.value)}(?![a-z0-9])")

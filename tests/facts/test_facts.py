@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignment import facts
+from alignment.models import SKU
 
 LABELLED = list(csv.DictReader((Path(__file__).parent / "labelled.csv").open(encoding="utf-8", newline="")))
 KINDS = ("model code", "brand", "size", "colour", "generation", "age", "plug", "certification", "protection")
@@ -163,3 +164,23 @@ def test_a_listing_is_read_in_a_millisecond_or_two() -> None:
     for row in rows:
         read(row)
     assert (time.process_time() - started) / len(rows) < 0.002
+
+
+@pytest.mark.parametrize(
+    ("attributes", "title", "kind", "words"),
+    [
+        ({"Brand": "Kelvora"}, "KELVORA kettle 1.7 L", "brand", "Kelvora"),
+        ({"品牌": "凯沃"}, "凯沃电热水壶", "brand", "凯沃"),
+        ({"Model": "KX-34.12"}, "Kettle kx 3412", "model code", "KX-34.12"),
+    ],
+)
+def test_what_an_attribute_names_is_found_in_the_other_title(attributes: dict[str, str], title: str, kind: str, words: str) -> None:
+    named, other = SKU(title="Kettle", attributes=attributes), SKU(title=title, attributes={})
+    for query, candidate in ((named, other), (other, named)):
+        assert [(one.kind, one.agrees) for one in facts.between(query, candidate) if one.kind == kind] == [(kind, True)]
+
+
+@pytest.mark.parametrize(("brand", "title"), [("Kelvora", "Kelvorado kettle"), ("LG", "Algae"), ("(", "kettle"), ("a.c", "abc")])
+def test_a_brand_within_another_word_is_not_named(brand: str, title: str) -> None:
+    found = facts.between(SKU(title="Kettle", attributes={"Brand": brand}), SKU(title=title, attributes={}))
+    assert not any(one.agrees for one in found if one.kind == "brand")
