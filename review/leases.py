@@ -184,20 +184,28 @@ def _promoted(user: User, *, escalated: bool, query_id: int | None) -> Case | No
 def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> tuple[Case | None, bool]:
     """The next free case, and whether to try again. Its transaction frees nothing: two that free and claim in one can dead-lock."""
     with transaction.atomic():
-        wanted = queues.next_query(user, escalated=escalated) if query_id is None else query_id
-        if wanted is None:
-            return None, False
-        return _claim(user, wanted, ahead=ahead, escalated=escalated), True
+        if query_id is not None:
+            pairs = queues.open_pairs(user, escalated=escalated).filter(query=query_id)
+            return _claim(user, _in_order(pairs.order_by(*queues.ORDER)), ahead=ahead), True
+        scope = queues.scope_of(user, escalated=escalated)
+        heads = queues.next_pairs(user, scope, escalated=escalated)
+        for head in heads:
+            # Whoever claims this case at the same moment has its first pair locked: on to the next one instead of waiting for them.
+            if Pair.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=head.pk).values_list("pk").first() is None:
+                continue
+            fitting = queues.open_pairs(user, escalated=escalated).filter(scope.fitting(), query=head.query_id)
+            if case := _claim(user, _in_order(fitting.order_by(*queues.ORDER)), ahead=ahead):
+                return case, False
+        return None, bool(heads)
 
 
-def _claim(user: User, query_id: int, *, ahead: bool, escalated: bool) -> Case | None:
+def _claim(user: User, pairs: list[Pair], *, ahead: bool) -> Case | None:
     """Hold a case's neighbourhood. None when someone else holds part of it, or nothing in it is open."""
-    pairs = _in_order(queues.open_pairs(user, escalated=escalated).filter(query=query_id).order_by("-priority", "order_key", "pk"))
     if not pairs:
         return None
     try:
         with transaction.atomic():
-            lease = Lease.objects.create(reviewer=user, ahead=ahead, query_id=query_id, expires_at=_expiry())
+            lease = Lease.objects.create(reviewer=user, ahead=ahead, query_id=pairs[0].query_id, expires_at=_expiry())
             # In the order of ids, so that two who claim at once wait for each other instead of dead-locking.
             HeldSKU.objects.bulk_create(HeldSKU(sku_id=sku, lease=lease) for sku in sorted(_neighbourhood(pairs)))
     except IntegrityError:

@@ -1,55 +1,177 @@
-"""What waits for a person, and which case of it is theirs next."""
+"""What waits for a person, which case of it is theirs next, and why there is none.
+
+A queue has an order: what is overdue, the longest overdue first; then by priority, and in a priority by the order of the policies.
+Everything here reads a few rows of an index, whether a hundred pairs are open or a million.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.utils import timezone
 
-from alignment.models import Actor, CandidateSet, Decision, Pair, User
+from alignment.models import Actor, CandidateSet, Decision, Pair, PolicyVersion, User
 from alignment.open_pairs import FOR_ADMINS
 from alignment.opinions import open_to
-from review.models import HeldSKU
+from review import scopes
+from review.models import HeldSKU, Lease, QueueCount
+from review.scopes import Scope
+
+Stage = Pair.Stage
+FOR_EVERYONE = (Stage.FIRST, Stage.SECOND)
+ORDER = ("-priority", "order_key", "pk")
+COUNTED = 10_000
+# Up to here counting costs less than asking whether it is worth it.
+FEW = 1000
+# How many of the first free pairs are looked at, so that those who ask at the same moment need not wait for each other.
+AT_ONCE = 16
+OVERDUE_AT_ONCE = 1000
+# Looked at one by one; with more pairs of languages nearly everything fits.
+MOST_LANGUAGES = 40
 
 
 @dataclass(frozen=True)
 class Left:
-    """What one person could still be given."""
+    """What one person could still be given. `more`: at least so much. `due`: how many pairs are to be decided today or were before."""
 
     cases: int
     pairs: int
+    more: bool = False
+    due: int = 0
+
+
+def stages(*, escalated: bool) -> tuple[Pair.Stage, ...]:
+    return FOR_ADMINS if escalated else FOR_EVERYONE
 
 
 def open_pairs(user: User, *, escalated: bool) -> QuerySet[Pair]:
-    """The open pairs that this person may be shown: the admins' or the others, without those they found unsure themselves."""
-    pairs = Pair.objects.filter(open_to(user), in_review=True)
+    """The open pairs that this person may be shown: the admins' or the others.
+
+    Without those they found unsure themselves, and without those that want somebody else's opinion than theirs.
+    """
+    pairs = Pair.objects.filter(open_to(user), in_review=True, stage__in=stages(escalated=escalated))
     if escalated:
-        return pairs.filter(stage__in=FOR_ADMINS) if user.is_admin else pairs.none()
-    actor = Actor.objects.filter(user=user).values("uuid")
-    mine = Decision.objects.filter(pair=OuterRef("pk"), actor__in=actor, verdict=Decision.Verdict.UNSURE, withdrawn_by__isnull=True)
-    # Written as NOT (a AND b) on nullable columns it would lose the pairs on which nothing stands.
-    others = Q(standing__isnull=True) | ~Q(standing__verdict=Decision.Verdict.UNSURE) | ~Exists(mine)
-    return pairs.exclude(stage__in=FOR_ADMINS).filter(others)
+        return pairs if user.is_admin else pairs.none()
+    actor = Actor.objects.filter(user=user).values("uuid")[:1]
+    mine = Decision.objects.filter(pair=OuterRef("pk"), actor=Subquery(actor), verdict=Decision.Verdict.UNSURE, withdrawn_by__isnull=True)
+    # Only for the few on which an unsure stands is the log looked at; NOT (a AND b) would lose the pairs on which nothing stands.
+    others = Q(standing__isnull=True) | ~Q(standing__verdict=Decision.Verdict.UNSURE) | Q(mine__isnull=True)
+    return pairs.alias(mine=Subquery(mine.order_by().values("pk")[:1])).filter(others)
 
 
-def left(user: User, *, escalated: bool = False) -> Left:
-    counted = open_pairs(user, escalated=escalated).order_by().aggregate(pairs=Count("pk"), cases=Count("query", distinct=True))
-    return Left(cases=counted["cases"], pairs=counted["pairs"])
+def scope_of(user: User, *, escalated: bool, narrowed: bool = True) -> Scope:
+    """What fits this person. Admins take what is theirs whatever its language and category."""
+    return Scope() if escalated else scopes.of(user, narrowed=narrowed)
 
 
-def next_query(user: User, *, escalated: bool) -> int | None:
-    """The query SKU of the first case, in the queue's order, in which no SKU is held."""
-    held = HeldSKU.objects.values("sku")
-    touched = Pair.objects.filter(in_review=True)
-    free = open_pairs(user, escalated=escalated).exclude(query__in=touched.filter(left__in=held).values("query"))
-    free = free.exclude(query__in=touched.filter(right__in=held).values("query"))
-    return free.order_by("-priority", "order_key", "pk").values_list("query", flat=True).first()
+def next_pairs(user: User, scope: Scope, *, escalated: bool) -> list[Pair]:
+    """The first pairs, in the queue's order, of cases that fit and in which no SKU is held."""
+    free = _free(open_pairs(user, escalated=escalated))
+    found = _overdue(free, scope) or _in_order(free, scope, stages(escalated=escalated))
+    return found[:AT_ONCE]
+
+
+def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
+    """Counted to 10,000, beyond that as last counted by cells."""
+    scope = scope_of(user, escalated=escalated, narrowed=narrowed)
+    pairs = open_pairs(user, escalated=escalated).filter(scope.fitting()).order_by()
+    few = _counted(pairs, user, at_most=min(FEW, COUNTED))
+    if not few.more:
+        return few
+    counts = QueueCount.objects.filter(scope.fitting(), stage__in=stages(escalated=escalated))
+    if (counts.aggregate(pairs=Sum("pairs"))["pairs"] or 0) <= COUNTED:
+        return _counted(pairs, user, at_most=COUNTED)
+    due = pairs.filter(due_at__lt=_end_of_today()).order_by("due_at", "pk")[:OVERDUE_AT_ONCE].count()
+    return Left(cases=COUNTED, pairs=COUNTED, more=True, due=due)
+
+
+def _counted(pairs: QuerySet[Pair], user: User, *, at_most: int) -> Left:
+    """Counted one by one. A check in hand is counted as any other pair is, or the count would tell."""
+    held = Lease.objects.filter(reviewer=user, check_pair__isnull=False)
+    checks = Subquery(held.order_by().values("reviewer").annotate(checks=Count("pk")).values("checks"))
+    bounded = pairs.annotate(checks=checks).values("pk", "query", "due_at", "checks")[: at_most + 1]
+    today = Q(due_at__lt=_end_of_today())
+    found = bounded.aggregate(pairs=Count("pk"), cases=Count("query", distinct=True), due=Count("pk", filter=today), besides=Max("checks"))
+    more = found["pairs"] > at_most
+    besides = (found["besides"] or 0) if found["pairs"] else held.count()
+    return Left(cases=found["cases"] + besides, pairs=min(found["pairs"], at_most) + besides, more=more, due=found["due"])
 
 
 def why_empty(user: User, *, escalated: bool) -> dict[str, Any]:
-    """What an empty queue says about where its next cases would come from."""
-    if escalated:
-        return {}
+    """What an empty queue says: `reason` and `count`.
+
+    held: others have what is left. narrowed: nothing in what they narrowed their work to, but so many pairs in their own.
+    elsewhere: nothing in their languages and categories, but so many beside. others: what is left waits for somebody else's
+    opinion. scoring: it goes on. done: all of it. never: nothing was compared yet.
+    """
     waiting = CandidateSet.objects.filter(status__in=[CandidateSet.Status.PENDING, CandidateSet.Status.CLAIMED]).exists()
-    return {"scoring_goes_on": waiting, "nothing_ever": not waiting and not CandidateSet.objects.exists()}
+    never = not waiting and not CandidateSet.objects.exists()
+    reason, count = _why_empty(user, escalated=escalated)
+    if not reason:
+        reason = "never" if never else "scoring" if waiting else "done"
+    return {"reason": reason, "count": count, "scoring_goes_on": waiting, "nothing_ever": never}
+
+
+def _why_empty(user: User, *, escalated: bool) -> tuple[str, int]:
+    if count := left(user, escalated=escalated).pairs:
+        return "held", count
+    if escalated:
+        return "", 0
+    if scopes.work_on(user) and (count := left(user, narrowed=False).pairs):
+        return "narrowed", count
+    if count := open_pairs(user, escalated=False).order_by()[: COUNTED + 1].count():
+        return "elsewhere", count
+    if count := Pair.objects.filter(in_review=True, stage__in=FOR_EVERYONE).order_by()[: COUNTED + 1].count():
+        return "others", count
+    return "", 0
+
+
+def _free(pairs: QuerySet[Pair]) -> QuerySet[Pair]:
+    """Pairs of cases in which no SKU is held.
+
+    A scalar subquery: a planner that expects to read the whole table would join instead. This is looked up for the few rows that are read.
+    """
+    held = HeldSKU.objects.values("sku")
+    touched = Pair.objects.filter(Q(left__in=held) | Q(right__in=held), in_review=True, query=OuterRef("query"))
+    free = pairs.exclude(left__in=held).exclude(right__in=held)
+    return free.alias(touched=Subquery(touched.order_by().values("pk")[:1])).filter(touched__isnull=True)
+
+
+def _overdue(free: QuerySet[Pair], scope: Scope) -> list[Pair]:
+    """What should have been decided before now, the longest overdue first, as far as it is among the first thousand."""
+    overdue = Pair.objects.filter(in_review=True, due_at__lt=timezone.now()).order_by("due_at", "pk")
+    first = free.filter(scope.fitting(), pk__in=overdue.values("pk")[:OVERDUE_AT_ONCE])
+    return list(first.order_by("due_at", "pk").only("pk", "query", "policy")[:AT_ONCE])
+
+
+def _in_order(free: QuerySet[Pair], scope: Scope, wanted: tuple[Pair.Stage, ...]) -> list[Pair]:
+    """The first of each part that has an index of its own: of a category, else of a pair of languages, else of all."""
+    heads: list[int | None]
+    if scope.subtrees is not None:
+        inside = free.filter(scope.of_languages(), category=OuterRef("pk"))
+        rows = scope.categories().order_by().values_list(*(_head(inside, stage) for stage in wanted))
+        heads = [head for row in rows for head in row]
+    elif scope.languages is not None and len(scope.languages) <= MOST_LANGUAGES:
+        parts = [_head(free.filter(languages=languages), stage) for languages in sorted(scope.languages) for stage in wanted]
+        # Any one row: only what is looked up beside it matters, all in one query.
+        heads = [head for row in PolicyVersion.objects.order_by("pk").values_list(*parts)[:1] for head in row] if parts else []
+    else:
+        fitting = free.filter(scope.fitting())
+        heads = [pk for stage in wanted for pk in fitting.filter(stage=stage).order_by(*ORDER).values_list("pk", flat=True)[:AT_ONCE]]
+    return list(Pair.objects.filter(pk__in=[head for head in heads if head is not None]).order_by(*ORDER).only("pk", "query", "policy"))
+
+
+def _head(pairs: QuerySet[Pair], stage: Pair.Stage) -> Subquery:
+    return Subquery(pairs.filter(stage=stage).order_by(*ORDER).values("pk")[:1])
+
+
+def _overdue_at_most(pairs: QuerySet[Pair]) -> int:
+    return pairs.order_by("due_at", "pk")[:OVERDUE_AT_ONCE].count()
+
+
+def _end_of_today() -> datetime:
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    return timezone.make_aware(datetime.combine(tomorrow, time.min))

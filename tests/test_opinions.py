@@ -206,7 +206,7 @@ def test_the_second_reviewer_sees_nothing_of_the_first(client: Client, pair: Pai
     assert [candidate.pair.pk for candidate in page.context["candidates"]] == [pair.pk]
     html = page.content.decode()
     assert "the very same box" not in html and ">one" not in html and "in group" not in html
-    assert page.context["around"]["accepted"] == 0
+    assert page.context["around"].accepted == 0
     assert set(decisions.visible_to(other)) == set() and set(decisions.visible_to(one)) == {first}
 
 

