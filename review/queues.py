@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from alignment.models import Actor, CandidateSet, Decision, Pair, PolicyVersion, User
@@ -91,12 +92,14 @@ def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
 def _counted(pairs: QuerySet[Pair], user: User, *, at_most: int) -> Left:
     """Counted one by one. A check in hand is counted as any other pair is, or the count would tell."""
     held = Lease.objects.filter(reviewer=user, check_pair__isnull=False)
-    checks = Subquery(held.order_by().values("reviewer").annotate(checks=Count("pk")).values("checks"))
-    bounded = pairs.annotate(checks=checks).values("pk", "query", "due_at", "checks")[: at_most + 1]
+    checks = Coalesce(Subquery(held.order_by().values("reviewer").annotate(checks=Count("pk")).values("checks")), 0)
     today = Q(due_at__lt=_end_of_today())
-    found = bounded.aggregate(pairs=Count("pk"), cases=Count("query", distinct=True), due=Count("pk", filter=today), besides=Max("checks"))
+    bounded = pairs.values("pk", "query", "due_at")[: at_most + 1]
+    found = bounded.aggregate(
+        pairs=Count("pk"), cases=Count("query", distinct=True), due=Count("pk", filter=today), with_checks=Count("pk") + checks
+    )
+    besides = found["with_checks"] - found["pairs"]
     more = found["pairs"] > at_most
-    besides = (found["besides"] or 0) if found["pairs"] else held.count()
     return Left(cases=found["cases"] + besides, pairs=min(found["pairs"], at_most) + besides, more=more, due=found["due"])
 
 

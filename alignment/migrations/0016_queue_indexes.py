@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alignment', '0014_category_aliases'),
+        ('alignment', '0015_decisions_of_people'),
     ]
 
     operations = [
