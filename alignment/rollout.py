@@ -13,7 +13,7 @@ from alignment import logbook, scoring
 from alignment.models import CandidateSet, PolicyRollout
 from alignment.policies import Policies, sets_of
 
-CHUNK = 50
+CHUNK = 20
 
 
 def waiting() -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from celery import shared_task
 
 logger = logging.getLogger(__name__)
+PAUSE_BETWEEN_CHUNKS = 0.01
 
 
 @shared_task(name="workers.score_waiting")
@@ -38,7 +40,8 @@ def roll_out() -> None:
     from alignment import rollout
 
     while rollout.advance():
-        pass
+        # Whoever waits to write on SQLite looks every few milliseconds, and would miss the moment between two chunks.
+        time.sleep(PAUSE_BETWEEN_CHUNKS)
 
 
 @shared_task(name="workers.import_file")

@@ -172,6 +172,7 @@ def _effect_of(category: Category, snapshot: policies.Policies, values: dict[str
         "values": values,
         "bars": charts.histogram(effect.bins, accept_at=values["accept_at"], review_at=values["review_at"]),
         "lines": {name: round(charts.WIDE * values[name], 2) for name in ("accept_at", "review_at")},
+        "being_applied": PolicyRollout.objects.filter(finished_at__isnull=True).exists(),
         "lines_now": {name: round(charts.WIDE * getattr(in_force, name), 2) for name in ("accept_at", "review_at")},
     }
 
