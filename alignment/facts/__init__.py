@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -54,6 +55,7 @@ HARD = tuple(PolicyVersion.Guard.values)
 ECHOED = {"brand": held_brand, "model code": held_code}
 MOST_ATTRIBUTES = 40
 LONGEST_VALUE = 300
+LONGEST_LISTING = 6_000
 
 
 def of(sku: SKU) -> list[Fact]:
@@ -68,7 +70,7 @@ def text_of(sku: SKU) -> str:
     for name, value in list(attributes.items())[:MOST_ATTRIBUTES]:
         said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         lines.append(f"{str(name)[:LONGEST_VALUE]}: {said[:LONGEST_VALUE]}")
-    return "\n".join(lines)
+    return "\n".join(lines)[:LONGEST_LISTING]
 
 
 def between(query: SKU, candidate: SKU, *, stated: Sequence[Fact] | None = None) -> list[Comparison]:
@@ -92,8 +94,14 @@ def _echoes(sku: SKU, own: Sequence[Fact], others: Sequence[Fact]) -> Iterator[F
 
 def read(text: str, language: str = "") -> list[Fact]:
     """What a text states: a title, then attributes, each on a line of its own as "name: value"."""
-    folded = unicodedata.normalize("NFKC", text[:LONGEST_TEXT])
-    return [
+    return list(_read(text[:LONGEST_TEXT], language))
+
+
+@lru_cache(maxsize=1000)
+def _read(text: str, language: str) -> tuple[Fact, ...]:
+    """Kept, since a page is drawn anew after every verdict with the same listings on it."""
+    folded = unicodedata.normalize("NFKC", text)
+    return (
         *codes(folded),
         *brands(folded),
         *sizes(folded),
@@ -104,7 +112,7 @@ def read(text: str, language: str = "") -> list[Fact]:
         *certifications(folded),
         *protections(folded),
         *quantities(text, language),
-    ]
+    )
 
 
 def conflicts(query: Iterable[Fact], candidate: Iterable[Fact]) -> frozenset[str]:

@@ -159,11 +159,18 @@ def test_no_text_takes_long(text: str) -> None:
 
 
 def test_a_listing_is_read_in_a_millisecond_or_two() -> None:
-    rows = [row for row in LABELLED for _ in range(2)]
+    texts = [f"{row['title']} {number}\n{row['attributes']}" for number in range(3) for row in LABELLED]
     started = time.process_time()
-    for row in rows:
-        read(row)
-    assert (time.process_time() - started) / len(rows) < 0.002
+    for text in texts:
+        facts.read(text)
+    assert (time.process_time() - started) / len(texts) < 0.002
+
+
+def test_a_listing_of_any_length_is_read_in_a_moment() -> None:
+    sku = SKU(title="EN-1 " * 400, attributes={f"size {number}": "3-5 EU 42, " * 200 for number in range(100)})
+    started = time.process_time()
+    facts.of(sku)
+    assert time.process_time() - started < 0.3
 
 
 @pytest.mark.parametrize(
