@@ -40,7 +40,7 @@ def tree(at: Category) -> Tree:
     """The tree from a category on. Five queries, however large it is."""
     below = category_tree.tree()
     own: Counter[int] = Counter(
-        dict(SKU.objects.filter(category__isnull=False).order_by().values_list("category").annotate(count=Count("id")))
+        dict(SKU.objects.filter(category__isnull=False).order_by().values_list("category").annotate(count=Count("*")))
     )
     policies = {category: version.number for category, version in Policies().own.items()}
     by_id = {category.pk: category for children in below.values() for category in children}

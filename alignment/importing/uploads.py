@@ -59,7 +59,10 @@ def keep(*, upload: BinaryIO, file_name: str, source_name: str, complete: bool, 
             raise FileError(_("The workbook holds too much text to be looked at here. Save it as CSV, or import it on the command line."))
         sampled = sample(kept)
         kept.mapping = guessed_mapping(sampled.header, source)
-        kept.language = "" if source is None else source.language
+        kept.language = source.language if source is not None else ""
+        if not kept.language and not kept.mapping["language"]:
+            found = language.of_sample(_texts(kept, sampled))
+            kept.language = found[0] if found and found[1] >= settings.LANGUAGE_CONFIDENCE else ""
         kept.rows_total, kept.rows_exact = _count(kept)
     except FileError:
         path.unlink(missing_ok=True)
@@ -142,8 +145,7 @@ def preview(kept: Upload) -> Preview:
     """The first rows through the code that imports them. Raises FileError where the file cannot be read at all."""
     sampled = sample(kept)
     missing = [name for name in rows.REQUIRED if not kept.mapping.get(name) or kept.mapping[name] not in sampled.header]
-    texts = [" ".join(str(row.get(kept.mapping.get(name) or "") or "") for name in ("title", "description"))[:500] for row in sampled.rows]
-    found = Preview(sampled.header, _left_out(kept, sampled), missing, [], language.of_sample(texts))
+    found = Preview(sampled.header, _left_out(kept, sampled), missing, [], language.of_sample(_texts(kept, sampled)))
     if missing:
         return found
     try:
@@ -155,6 +157,11 @@ def preview(kept: Upload) -> Preview:
     guessed = store.guess_languages([row.listing for row in read if row.listing], source)
     found.rows = [Shown(row, *_language(row, source, guessed)) for row in read]
     return found
+
+
+def _texts(kept: Upload, sampled: Sample) -> list[str]:
+    columns = [kept.mapping.get(name) or "" for name in ("title", "description")]
+    return [" ".join(str(row.get(column) or "") for column in columns)[:500] for row in sampled.rows]
 
 
 def _left_out(kept: Upload, sampled: Sample) -> list[str]:
@@ -201,10 +208,12 @@ def start(kept: Upload, *, by: User) -> ImportRun:
                 source=source,
                 author=by,
                 told_in=get_language() or "",
+                # Where it is the source's own, it is that whenever it changes there.
+                language="" if source.language == kept.language else kept.language,
                 **{
                     name: getattr(kept, name)
                     for name in (
-                        *("file_name", "stored_path", "encoding", "delimiter", "mapping", "language"),
+                        *("file_name", "stored_path", "encoding", "delimiter", "mapping"),
                         *("complete", "then_candidates", "rows_total"),
                     )
                 },

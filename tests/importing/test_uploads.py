@@ -43,6 +43,7 @@ def test_encoding_delimiter_columns_language_and_rows_are_found_and_nothing_is_s
         "gtin": "EAN",
     }
     assert shown.detected is not None and shown.detected[0] == "de" and shown.detected[1] > 0.5
+    assert kept.language == "de"
     assert shown.left_out == ["Farbe"]
     assert not (SKU.objects.exists() or Source.objects.exists() or ImportRun.objects.exists())
 
@@ -93,6 +94,17 @@ def test_a_mapping_is_remembered_for_its_source_and_used_by_the_command_too(tmp_
     (tmp_path / "next.csv").write_text("a,b\n3,Stand\n")
     call_command("import_catalogue", str(tmp_path / "next.csv"), source="Shop")
     assert sorted(SKU.objects.values_list("title", flat=True)) == ["Kettle", "Stand"]
+
+
+def test_a_language_is_chosen_beforehand_only_where_the_rows_agree_and_the_source_has_none() -> None:
+    mixed = "id,title\n" + "".join(
+        f"{n},{'不锈钢电热水壶 1.7升 家用自动断电' if n % 20 < 10 else 'Bouilloire électrique en acier inoxydable'}\n" for n in range(40)
+    )
+    assert keep(mixed).language == ""
+    Source.objects.create(name="Known", language="fr")
+    assert keep(GERMAN, source="Known").language == "fr"
+    imported(keep(GERMAN))
+    assert list(SKU.objects.values_list("language", "language_origin")) == [("de", "source")]
 
 
 def test_another_delimiter_or_encoding_finds_the_columns_anew() -> None:
