@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,13 +16,14 @@ from django.utils import timezone
 from alignment import agreement
 from alignment.agreement import Agreement
 from alignment.models import Category, Decision, Pair
-from review.models import DecisionDay, Figures, OpenDay, RouteDay
+from review.models import DecisionDay, Figures, OpenDay, QueueCount, RouteDay
 
 # Bins of a score: fiftieths for the histogram, twentieths for the bands of verdicts. Thresholds such as 0.7 and 0.9 fall between bins.
 FINE, COARSE = 50, 20
 VERDICTS = (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.UNSURE)
 AGES = (timedelta(hours=1), timedelta(days=1), timedelta(days=3), timedelta(days=7))
 AGREEMENT_SINCE = timedelta(days=30)
+MOST_QUEUES = 500
 DECISIONS_A_STEP = 20_000
 # Counting takes at most this share of the time, however large the database.
 LARGEST_SHARE = 0.02
@@ -46,7 +47,7 @@ def count(*, now: datetime | None = None) -> bool:
     ages, agreed = _ages(now), _agreement(now)
     _keep(scores, verdicts, ages, agreed, now, time.monotonic() - started)
     _routes_of_the_day(now)
-    OpenDay.objects.update_or_create(day=timezone.localtime(now).date(), defaults={"pairs": sum(ages)})
+    OpenDay.objects.update_or_create(day=timezone.localtime(now).date(), defaults={"pairs": sum(ages), "queues": _queues()})
     return True
 
 
@@ -115,6 +116,18 @@ def _ages(now: datetime) -> list[int]:
     counted = Pair.objects.filter(in_review=True).order_by().aggregate(all=Count("pk"), **within)
     reached = [counted[f"under_{i}"] for i in range(len(edges))] + [counted["all"]]
     return [upper - lower for lower, upper in zip([0, *reached], reached, strict=False)]
+
+
+def queue_key(row: QueueCount) -> str:
+    return f"{row.category_id or ''}:{row.languages}"
+
+
+def _queues() -> dict[str, int]:
+    """What is open in each queue, as last counted, of the largest ones."""
+    found: Counter[str] = Counter()
+    for row in QueueCount.objects.all():
+        found[queue_key(row)] += row.pairs
+    return dict(found.most_common(MOST_QUEUES))
 
 
 def _agreement(now: datetime) -> dict[str, Agreed]:

@@ -167,10 +167,11 @@ class RouteDay(models.Model):
 
 
 class OpenDay(models.Model):
-    """How many pairs were open when a day was last counted."""
+    """How many pairs were open when a day was last counted. `queues`: category's id (or nothing) and languages, as 12:en|zh, to pairs."""
 
     day = models.DateField(unique=True)
     pairs = models.PositiveIntegerField()
+    queues = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("open pairs of a day")

@@ -67,6 +67,7 @@ class Queue:
     cases: int
     overdue: int
     oldest_at: datetime | None
+    forecast: Forecast
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def of_all() -> Team:
         decided_today=sum(member.today for member in members),
         decided_week=sum(member.week for member in members),
         members=members,
-        queues=_queues(),
+        queues=_queues(opened),
         charts=[_backlog(opened), insights.by_person(), insights.ages(whole)],
         counted_at=whole.counted_at if whole else None,
     )
@@ -159,23 +160,28 @@ def _members(today: date, whole: Figures | None) -> list[Member]:
     return sorted(members, key=lambda member: (-member.week, member.user.get_username()))
 
 
-def _queues() -> list[Queue]:
+def _queues(opened: Sequence[OpenDay]) -> list[Queue]:
     """What is open by category and pair of languages, the most first. Stages are told together."""
-    found: dict[tuple[str, str], list[QueueCount]] = defaultdict(list)
+    found: dict[str, list[QueueCount]] = defaultdict(list)
     for row in QueueCount.objects.select_related("category"):
-        found[row.category.path if row.category else "", row.languages].append(row)
-    queues = [
-        Queue(
-            category=category,
-            languages=insights.language_names(languages) if languages else "",
-            pairs=sum(row.pairs for row in rows),
-            cases=sum(row.cases for row in rows),
-            overdue=sum(row.overdue for row in rows),
-            oldest_at=min((row.oldest_at for row in rows if row.oldest_at), default=None),
-        )
-        for (category, languages), rows in found.items()
-    ]
-    return sorted((queue for queue in queues if queue.pairs), key=lambda queue: -queue.pairs)[:MOST_QUEUES]
+        found[figures.queue_key(row)].append(row)
+    now = timezone.now()
+    queues = []
+    for key, rows in found.items():
+        pairs = sum(row.pairs for row in rows)
+        if pairs:
+            queues.append(
+                Queue(
+                    category=rows[0].category.path if rows[0].category else "",
+                    languages=insights.language_names(rows[0].languages) if rows[0].languages else "",
+                    pairs=pairs,
+                    cases=sum(row.cases for row in rows),
+                    overdue=sum(row.overdue for row in rows),
+                    oldest_at=min((row.oldest_at for row in rows if row.oldest_at), default=None),
+                    forecast=forecast([(day.day, day.queues.get(key, 0)) for day in opened if day.queues], pairs, now=now),
+                )
+            )
+    return sorted(queues, key=lambda queue: -queue.pairs)[:MOST_QUEUES]
 
 
 def _backlog(opened: Sequence[OpenDay]) -> Chart:

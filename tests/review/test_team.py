@@ -75,9 +75,13 @@ def test_what_waits_is_told_by_category_and_languages(client, admin):
             category=strollers, languages="en|zh", stage=stage, pairs=pairs, cases=1, overdue=1, counted_at=timezone.now()
         )
     QueueCount.objects.create(category=None, languages="", stage="first", pairs=0, cases=0, counted_at=timezone.now())
+    days = [timezone.localdate() - timedelta(days=back) for back in (3, 2)]
+    OpenDay.objects.bulk_create([OpenDay(day=day, pairs=40, queues={f"{strollers.pk}:en|zh": 39 - 15 * n}) for n, day in enumerate(days)])
     count()
     (queue,) = client.get(reverse("team")).context["team"].queues
     assert (queue.category, queue.pairs, queue.cases, queue.overdue) == ("Baby > Strollers", 9, 2, 2)
+    assert not queue.forecast.grows and queue.forecast.days is not None and 0 < queue.forecast.days < 1
+    assert OpenDay.objects.get(day=timezone.localdate()).queues == {f"{strollers.pk}:en|zh": 9, ":": 0}
 
 
 def test_a_queue_that_shrinks_is_empty_on_a_day():
