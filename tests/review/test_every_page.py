@@ -56,7 +56,7 @@ class Text(HTMLParser):
             self.texts += [known[name] or "" for name in ("title", "aria-label", "placeholder") if name in known and tag != "time"]
 
     def handle_endtag(self, tag: str) -> None:
-        while self.stack and self.stack.pop()[0] != tag:
+        while tag not in self.EMPTY and self.stack and self.stack.pop()[0] != tag:
             pass
 
     def handle_data(self, data: str) -> None:
