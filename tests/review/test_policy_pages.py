@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ from tests.factories import (
     make_sku,
     score_waiting_sets,
 )
+from workers.reranker.contract import ModelIdentity, Reading, Score
+from workers.scorer import Scorer
 
 pytestmark = pytest.mark.django_db
 
@@ -181,6 +184,33 @@ def test_five_real_pairs_are_scored_under_what_is_typed(client: Client, admin: U
     assert "0.97" in page and "load delay" not in page and page.count("→ review") == 2
     assert "18 of 512 tokens: frame 3, instruction 4, query 5, document 6" in page and "&lt;q&gt;Kettle" in page
     assert RerankRequest.objects.count() == 5
+
+
+class Engine:
+    """A model of half a second, without the model."""
+
+    identity = ModelIdentity(name="small", revision="1", dtype="float32", prompt_format="qwen3", max_length=512)
+    device, is_demo = "cpu", False
+
+    def score(self, instruction: str, query: str, documents: Sequence[str], *, document_limit: int | None = None) -> list[Score]:
+        return [Score(0.0, 0.5, 6, 0) for _document in documents]
+
+    def score_sets(self, sets: Sequence[tuple[str, str, Sequence[str]]]) -> list[list[Score]]:
+        return [self.score(*one) for one in sets]
+
+    def read(self, instruction: str, query: str, document: str) -> Reading:
+        return Reading(f"{instruction}|{query}|{document}", 3, 4, 5, 6, 0, 512)
+
+
+def test_a_worker_tells_what_the_model_reads_where_it_is_asked_to(client: Client, admin: User) -> None:
+    pair = make_pair(0.8)
+    trial(client, instruction="One?")
+    plain = rerank.ask(instruction="x", query="y", documents=["z"], owner=admin.actor.uuid)
+    assert Scorer(Engine()).answer_requests()
+    asked = RerankRequest.objects.get(instruction="One?")
+    assert [reading.prompt for reading in rerank.readings_of(asked)] == [f"One?|{pair.query.title}|{pair.right.title}"]
+    plain.refresh_from_db()
+    assert rerank.answers_of(plain) and not rerank.readings_of(plain)
 
 
 def test_another_instruction_asks_anew_about_the_same_pairs(client: Client, admin: User) -> None:
