@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.reranker import forward, reranker
-from workers.reranker.forward import Decoder, attend, plainly
+from workers.reranker import attention, reranker
+from workers.reranker.attention import Blocks, Grids
+from workers.reranker.forward import Decoder
 from workers.reranker.packing import Layout, Piece, halved, layout, rows
 from workers.reranker.prompt import EncodedSet
 from workers.reranker.reranker import LEAST_TOKENS, Reranker
@@ -79,18 +80,17 @@ def test_the_row_a_pair_is_in_does_not_change_its_score(checkpoint: Path, budget
         assert [score.logit for score in other] == pytest.approx(one, abs=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 40), st.booleans(), st.integers(1, 2**12))
-def test_attention_by_two_products_is_the_fused_one(asked: int, seen: int, causal: bool, at_once: int) -> None:
-    generator = torch.Generator().manual_seed(asked * 41 + seen)
-    seen = asked if causal else seen
-    query, key, value = (torch.randn(2, n, 3, 16, generator=generator) for n in (asked, seen, seen))
-    expected, expected_sum = attend(query, key, value, causal=causal)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forward, "SCORES_AT_ONCE", at_once)
-        out, total = plainly(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), causal=causal)
-    assert torch.allclose(out.transpose(1, 2), expected, atol=1e-5)
-    assert torch.allclose(total.transpose(1, 2), expected_sum, atol=1e-5)
+@settings(max_examples=40, deadline=None)
+@given(st.lists(encoded, min_size=1, max_size=4), st.integers(20, 400), st.integers(1, 2**12))
+def test_attention_by_plain_products_is_the_fused_one(sets: list[EncodedSet], budget: int, at_once: int) -> None:
+    generator = torch.Generator().manual_seed(budget)
+    for row in rows(sets, budget):
+        made = layout(sets, row)
+        query, key, value = (torch.randn(len(made.ids), heads, 16, generator=generator) for heads in (4, 2, 2))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(attention, "SCORES_AT_ONCE", at_once)
+            plain = Grids()(query, key, value, made)
+        assert torch.allclose(Blocks()(query, key, value, Blocks().plan(made)), plain, atol=1e-5)
 
 
 def test_fused_scores_are_the_unfused_ones(checkpoint: Path) -> None:

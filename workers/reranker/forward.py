@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from workers.reranker.attention import fastest, merged
 from workers.reranker.packing import Layout, Piece, layout
 from workers.reranker.prompt import EncodedSet
 
 logger = logging.getLogger(__name__)
 COMPILERS = ("c++", "g++", "clang++")
-SCORES_AT_ONCE = 2**28
 
 
 class Layer(nn.Module):
@@ -81,60 +80,6 @@ def after_attention(x: Tensor, attended: Tensor, out: Tensor, norm: Tensor, gate
     return x + F.linear(F.silu(gate) * up, down)
 
 
-def merged(own: Tensor, own_sum: Tensor, shared: Tensor, shared_sum: Tensor) -> Tensor:
-    """Attention over two sets of keys from attention over each. `*_sum` are logarithms of the softmax's sums, fp32 [n, heads]."""
-    return torch.lerp(own.float(), shared.float(), torch.sigmoid(shared_sum - own_sum)[..., None]).to(own.dtype)
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor, *, causal: bool) -> tuple[Tensor, Tensor]:
-    """Attention and the logarithms of its softmax's sums: of [batch, tokens, heads, width] each, that and fp32 [batch, tokens, heads]."""
-    query, key, value = (x.transpose(1, 2) for x in (query, key, value))
-    if query.device.type == "cpu":
-        out, total = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(query, key, value, 0.0, causal)
-    else:
-        out, total = plainly(query, key, value, causal=causal)
-    return out.transpose(1, 2), total.transpose(1, 2)
-
-
-def plainly(query: Tensor, key: Tensor, value: Tensor, *, causal: bool) -> tuple[Tensor, Tensor]:
-    """What `attend` computes, by two matrix products, some queries at a time: [batch, heads, tokens, width] each."""
-    at_once = max(1, SCORES_AT_ONCE // (query.shape[0] * query.shape[1] * key.shape[2]))
-    outs, totals = [], []
-    for start in range(0, query.shape[2], at_once):
-        asked = query[:, :, start : start + at_once]
-        scores = (asked @ key.transpose(2, 3)).float() * query.shape[3] ** -0.5
-        if causal:
-            later = torch.arange(key.shape[2], device=key.device) > torch.arange(start, start + asked.shape[2], device=key.device)[:, None]
-            scores.masked_fill_(later, -torch.inf)
-        total = scores.logsumexp(-1)
-        outs.append((scores - total[..., None]).exp_().to(value.dtype) @ value)
-        totals.append(total)
-    return torch.cat(outs, 2), torch.cat(totals, 2)
-
-
-def attention(query: Tensor, key: Tensor, value: Tensor, row: Layout, merge: Callable[..., Tensor] = merged) -> Tensor:
-    """query: [n, heads, width]; key, value: [n, groups, width]. Each segment sees itself causally, each document its prefix too."""
-    n, heads, width = query.shape
-    groups = key.shape[1]
-    # Heads that share a key are told apart by the third axis, so that no key is copied for them.
-    query = query.view(n, groups, heads // groups, width)
-    own = torch.empty_like(query)
-    own_sum = torch.empty(n, groups, heads // groups, dtype=torch.float32, device=query.device)
-    for tokens, inside in row.grids:
-        keys, values = key[tokens], value[tokens]
-        at = tokens[inside]
-        for head in range(heads // groups):
-            out, total = attend(query[:, :, head][tokens], keys, values, causal=True)
-            own[at, :, head], own_sum[at, :, head] = out[inside], total[inside]
-    for start, middle, end in row.prefixes:
-        asked = query[middle:end].permute(2, 0, 1, 3).reshape(1, -1, groups, width)
-        out, total = attend(asked, key[None, start:middle], value[None, start:middle], causal=False)
-        shared = out.view(heads // groups, -1, groups, width).permute(1, 2, 0, 3)
-        shared_sum = total.reshape(heads // groups, -1, groups).permute(1, 2, 0)
-        own[middle:end] = merge(own[middle:end], own_sum[middle:end], shared, shared_sum)
-    return own.view(n, heads * width)
-
-
 class Decoder:
     """The layers of a base model, for packed rows. Raises ValueError for a model with parts that Qwen3 has not."""
 
@@ -144,6 +89,9 @@ class Decoder:
             raise ValueError("attention biases, sliding windows and activations other than silu are not supported")
         self.base, self.epsilon = base, config.rms_norm_eps
         self.layers = [Layer(layer, config) for layer in base.layers]
+        self.attention = fastest(
+            base.device, base.dtype, heads=config.num_attention_heads, groups=config.num_key_value_heads, width=config.head_dim
+        )
         parts: tuple[Any, Any, Any] = (before_attention, after_attention, merged)
         self.before, self.after, self.merge = parts
         self.fused = compiled and self._compile()
@@ -170,12 +118,12 @@ class Decoder:
         """The normed hidden states at the documents' ends, fp32 [d, hidden]."""
         x = self.base.embed_tokens(row.ids)
         cos, sin = (part[0, :, None] for part in self.base.rotary_emb(x, row.positions[None]))
-        last = self.layers[-1]
+        plan, last = self.attention.plan(row), self.layers[-1]
         for layer in self.layers:
             query, key, value = self.before(
                 x, layer.input_norm, layer.qkv, layer.query_norm, layer.key_norm, cos, sin, layer.heads, layer.groups, layer.epsilon
             )
-            attended = attention(query, key, value, row, self.merge)
+            attended = self.attention(query, key, value, plan, self.merge)
             if layer is last:
                 x, attended = x[row.ends], attended[row.ends]
             x = self.after(x, attended, layer.out, layer.middle_norm, layer.gate_up, layer.down, layer.epsilon)

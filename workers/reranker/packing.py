@@ -66,9 +66,11 @@ def halved(row: Sequence[Piece]) -> tuple[list[Piece], list[Piece]] | None:
 class Layout:
     """One row as tensors. n is the number of its tokens, d of its documents.
 
-    `ids`, `positions`: int64 [n]; each document's positions go on from its own prefix. `ends`: int64 [d], where each document ends.
+    `ids`, `positions`: int64 [n]; each document's positions go on from its own prefix. Documents of a set lie by length, so that those of
+    one length are one block. `ends`: int64 [d], where each document ends, in the order of the pieces' documents.
     `grids`: for segments of near lengths, the tokens they hold, int64 [segments, longest], padded with their last token, and which of these
-    are not padding, bool [segments, longest]. `prefixes`: (start, end of the prefix, end of its documents) in tokens.
+    are not padding, bool [segments, longest]. `prefixes`: (start, end of the prefix, end of its documents) in tokens. `segments`:
+    (start, end) of every prefix and document, in the row's order.
     """
 
     ids: Tensor
@@ -76,6 +78,7 @@ class Layout:
     ends: Tensor
     grids: list[tuple[Tensor, Tensor]]
     prefixes: list[tuple[int, int, int]]
+    segments: list[tuple[int, int]]
 
     def to(self, device: torch.device) -> Layout:
         return Layout(
@@ -84,6 +87,7 @@ class Layout:
             self.ends.to(device),
             [(tokens.to(device), inside.to(device)) for tokens, inside in self.grids],
             self.prefixes,
+            self.segments,
         )
 
 
@@ -99,14 +103,17 @@ def layout(sets: Sequence[EncodedSet], row: Sequence[Piece]) -> Layout:
         ids += shared
         positions.append(torch.arange(len(shared)))
         segments.append((start, len(shared)))
-        for i in piece.documents:
-            document = sets[piece.set].documents[i]
-            segments.append((len(ids), len(document)))
-            ids += document
-            positions.append(torch.arange(len(shared), len(shared) + len(document)))
-            ends.append(len(ids) - 1)
+        own = sets[piece.set].documents
+        place: dict[int, int] = {}
+        for i in sorted(piece.documents, key=lambda i: len(own[i])):
+            segments.append((len(ids), len(own[i])))
+            ids += own[i]
+            positions.append(torch.arange(len(shared), len(shared) + len(own[i])))
+            place[i] = len(ids) - 1
+        ends += [place[i] for i in piece.documents]
         prefixes.append((start, start + len(shared), len(ids)))
-    return Layout(torch.tensor(ids), torch.cat(positions), torch.tensor(ends), list(_grids(segments)), prefixes)
+    bounds = [(start, start + length) for start, length in segments]
+    return Layout(torch.tensor(ids), torch.cat(positions), torch.tensor(ends), list(_grids(segments)), prefixes, bounds)
 
 
 def _grids(segments: list[tuple[int, int]]) -> Iterator[tuple[Tensor, Tensor]]:
