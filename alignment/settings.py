@@ -274,6 +274,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_SCHEDULE = {
     "wake-scoring": {"task": "workers.score_waiting", "schedule": 10.0, "options": {"expires": 10}},
     "sweep": {"task": "workers.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "count-queues": {"task": "review.count_queues", "schedule": 15.0, "options": {"expires": 15}},
     "count-figures": {"task": "review.count_figures", "schedule": 30.0, "options": {"expires": 30}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")

@@ -11,6 +11,7 @@ theirs until somebody who looks for a case sweeps it.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from alignment.models import Membership, Pair, User
+from alignment.models import Actor, AuditEvent, Membership, Pair, User
 from review import queues
 from review.models import HeldSKU, Lease
 
@@ -118,6 +119,18 @@ def release(user: User) -> None:
     with transaction.atomic():
         _in_turn(user)
         Lease.objects.filter(reviewer=user).delete()
+
+
+def free(*, lease: uuid.UUID, user: User) -> str:
+    """An admin takes a case from whoever holds it. Returns their name, empty when nobody does any more."""
+    with transaction.atomic():
+        held = Lease.objects.select_for_update(of=("self",)).select_related("reviewer", "query").filter(uuid=lease).first()
+        if held is None:
+            return ""
+        detail = {"holder": str(Actor.of(held.reviewer).uuid), "since": held.created_at.isoformat()}
+        AuditEvent.objects.create(actor=Actor.of(user).uuid, action="free case", subject=str(held.query.uuid), detail=detail)
+        held.delete()
+    return held.reviewer.get_username()
 
 
 def sweep() -> int:

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from alignment.catalogue import under
 from alignment.models import Category, User
+from review import insights
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,10 @@ class WorkOn:
 
     category: Category | None = None
     languages: str = ""
+
+    def __str__(self) -> str:
+        names = insights.language_names(self.languages) if self.languages else ""
+        return ", ".join(part for part in (self.category.path if self.category else "", names) if part)
 
     def __bool__(self) -> bool:
         return self.category is not None or bool(self.languages)

@@ -10,3 +10,10 @@ def count_figures() -> None:
     from review import figures
 
     figures.count()
+
+
+@shared_task(name="review.count_queues")
+def count_queues() -> None:
+    from review import queue_counts
+
+    queue_counts.count()

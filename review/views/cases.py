@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 from alignment import decisions, implied
 from alignment.models import Actor, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
-from review import cases, keys, leases, queues
+from review import cases, keys, leases, queues, scopes
 from review.permissions import admin_required, person, reviewer_required
 
 
@@ -224,6 +224,7 @@ def _answer(request: HttpRequest, user: User, taken: leases.Case | None, told: T
 
 def _context(user: User, taken: leases.Case | None, *, escalated: bool, current: int | None = None) -> dict[str, Any]:
     context: dict[str, Any] = {"left": queues.left(user, escalated=escalated), "escalated": escalated, "keys": keys.of(user)}
+    context["work_on"] = None if escalated else scopes.work_on(user)
     return context | (cases.describe(taken, user=user, current=current) if taken else queues.why_empty(user, escalated=escalated))
 
 

@@ -41,7 +41,7 @@ Path = Callable[[World], str]
 PLAIN = (
     "home", "case", "paused", "keys", "escalated", "catalogue", "policies", "playground", "evaluations", "candidates", "group-exports",
     "runs", "scoring", "conflicts", "insights", "imports", "change-password", "password_change_done", "style",
-    "settings", "people", "invite", "tokens", "categories", "my-work", "team",
+    "settings", "people", "invite", "tokens", "categories", "my-work", "team", "queues", "holds",
 )  # fmt: skip
 PAGES: dict[str, Path] = {name: lambda world, name=name: reverse(name) for name in PLAIN} | {  # type: ignore[misc]
     "help": lambda world: reverse("help", args=["admins"]),
@@ -68,7 +68,7 @@ NONE = {
     "pair-withdraw", "pair-forget", "policy-effect", "policy-trial", "policy-inherit", "evaluation-cancel", "evaluation-report",
     "candidates-cancel", "group-export", "run-cancel", "run-retry", "progress", "retry", "settle", "insights-data", "import-discard",
     "import-errors", "member-deactivate", "member-reactivate", "invitation-withdraw", "token-revoke", "category-add", "category-delete",
-    "category-change", "my-work-undo", "my-work-data", "team-data",
+    "category-change", "my-work-undo", "my-work-data", "team-data", "work-on", "hold-free",
 }  # fmt: skip
 NOT_FOUND = "/nothing/"
 
