@@ -139,3 +139,14 @@ def test_colours_can_be_read_on_what_they_stand_on(theme, more):
     for wanted, pairs in ((7.0 if more else 4.5, TEXT), (3.0, EDGES)):
         for name, ground in pairs:
             assert contrast(colours[name][theme], colours[ground][theme]) >= wanted, f"{name} on {ground}"
+
+
+@pytest.mark.parametrize("make", [factories.make_admin, factories.make_reviewer])
+def test_nobody_is_led_to_a_page_that_is_refused_to_them(client, make):
+    client.force_login(make())
+    html = client.get(reverse("playground")).content.decode()
+    shown = html[html.index('<details class="menu phone">') : html.index("<main")]
+    hrefs = {href.partition("#")[0] for href in re.findall(r'href="(/[^"]*)"', shown)}
+    assert len(hrefs) > 5
+    for href in hrefs:
+        assert client.get(href, follow=True).status_code == 200, href

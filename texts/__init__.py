@@ -1,1 +1,0 @@
-"""What every part may know about texts: no Django, no model, nothing of the rest."""
