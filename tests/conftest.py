@@ -10,6 +10,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
+from django.utils import translation
 
 from alignment import scoring, triggers
 
@@ -50,6 +51,13 @@ def create_root() -> None:
 def no_broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """In-process tests send no wake-ups: the rows say what is to be done. Tests with processes of their own have a real Redis."""
     monkeypatch.setattr(scoring.app, "send_task", lambda *args, **kwargs: None)
+
+
+@pytest.fixture(autouse=True)
+def the_next_test_reads_english() -> Iterator[None]:
+    """A request in another language leaves it active in its thread, which is the test's."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")
