@@ -146,6 +146,7 @@ READ_ONLY: dict[type[Any], dict[str, Any]] = {
     },
     models.Group: {"list_display": ("__str__", "uuid", "size", "changed_at")},
     models.Candidate: {"list_display": ("id", "set", "sku", "rank", "score"), "list_select_related": ("set__query", "sku", "score")},
+    models.SearchText: {"list_display": ("sku", "tokens"), "list_select_related": ("sku",)},
     models.ScoringModel: {"list_display": ("name", "revision", "dtype", "prompt_format", "max_length", "is_demo")},
     models.CandidateRun: {"list_display": ("created_at", "status", "k", "skus", "skus_done", "sets_changed", "author", "finished_at")},
     models.EvaluationRun: {"list_display": ("name", "status", "sets", "sets_done", "author", "created_at", "finished_at")},

@@ -280,6 +280,10 @@ def work(run_id: int) -> None:
     more = True
     while more:
         with transaction.atomic():
+            if run.kind == Kind.MERGE:
+                # Listings before the log, as an import locks them: each would wait for the other else.
+                held = SKU.objects.select_for_update(no_key=True).filter(category=run.category_id).order_by("pk")
+                list(held.values_list("pk", flat=True)[:SETS_AT_ONCE])
             logbook.lock()
             more = _advance(run)
             runs.tell(run, **{name: getattr(run, name) for name in PROGRESS})

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from alignment import opinions
 from alignment.models import Actor, Decision, Note, Pair, User
 
 VERDICTS: dict[str, Promise] = {
@@ -29,6 +30,10 @@ REASONS: dict[str, Promise] = {
     "new route": _("it was routed anew"),
     "guarded": _("the facts of its listings conflict"),
     "settled a conflict": _("settled a conflict"),
+    opinions.SECOND: _("second opinion"),
+    opinions.ADJUDICATION: _("adjudication"),
+    opinions.ESCALATION: _("escalated"),
+    opinions.BULK: _("with others at once"),
 }
 SOMEONE = _("someone who left")
 
@@ -80,9 +85,9 @@ def lines(decisions: QuerySet[Decision] | Sequence[Decision], *, standing: Itera
 
 
 def hidden(pairs: Sequence[Pair], user: User) -> set[int]:
-    """Pairs whose first verdict this person must not see: a second opinion is wanted, and theirs was not given yet."""
-    waiting = [pair.pk for pair in pairs if pair.in_review and pair.stage == Pair.Stage.SECOND]
-    return set(waiting) - _decided(waiting, user) if waiting and not user.is_admin else set()
+    """Pairs whose first verdict this person must not see: a second opinion is wanted, and they gave none yet. Admins are no exception."""
+    waiting = [pair.pk for pair in pairs if pair.stage == Pair.Stage.SECOND]
+    return set(waiting) - _decided(waiting, user) if waiting else set()
 
 
 def blind(pairs: Sequence[Pair], user: User) -> set[int]:

@@ -213,7 +213,7 @@ def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "
     columns = [column for column in shape.columns if column.on_page]
     rows = [(row, [_cell(column, row) for column in columns]) for row in page.rows]
     numbers = {cell.column.name for _row, cells in rows for cell in cells if cell.kind == "number"}
-    count = sum(rows.order_by()[: COUNTED + 1].count() for rows in sources)
+    count = _count(sources)
     return Shown(
         name=shape.name,
         heads=[_head(column, shape, choice, number=column.name in numbers) for column in columns],
@@ -226,6 +226,12 @@ def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "
         after=f"?{choice.query(after=page.after)}" if page.after else "",
         exports={kind: f"?{choice.query(**{'as': kind})}" for kind in MEDIA},
     )
+
+
+def _count(sources: Sequence[Rows]) -> int:
+    """How many rows there are, counted to one more than is told, in one query."""
+    first, *others = (rows.order_by().values("pk") for rows in sources)
+    return (first.union(*others, all=True) if others else first)[: COUNTED + 1].count()
 
 
 def from_day(name: str) -> Callable[[Rows, str], Rows]:

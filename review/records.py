@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alignment import facts, groups, routing
+from alignment import decisions, facts, groups, routing
 from alignment.models import SKU, AuditEvent, Decision, Group, ImportRun, Pair, Score, TextVersion, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
@@ -131,16 +131,15 @@ def _events(sku: SKU, versions: Sequence[TextVersion], user: User) -> list[Event
     """The latest of what happened to a SKU, newest first."""
     touching = Pair.objects.filter(Q(left=sku) | Q(right=sku)).values("pk")
     decided = list(
-        Decision.objects.filter(pair__in=touching)
+        decisions.visible_to(user)
+        .filter(pair__in=touching)
         .select_related("pair__left__source", "pair__right__source", "policy__category", "withdraws")
         .order_by("-pk")[:MOST_LINES]
     )
-    hidden = history.hidden([decision.pair for decision in decided], user)
-    shown = [decision for decision in decided if decision.pair_id not in hidden]
-    standing = [decision.pair.standing_id for decision in shown]
+    standing = [decision.pair.standing_id for decision in decided]
     events = [
         Event(line.decision.created_at, line=line, other=_other(line.decision.pair, sku))
-        for line in history.lines(shown, standing=standing)
+        for line in history.lines(decided, standing=standing)
     ]
     corrected = list(AuditEvent.objects.filter(subject=str(sku.uuid), action="correct language").order_by("-created_at")[:MOST_LINES])
     users = history.people(event.actor for event in corrected)
@@ -165,7 +164,7 @@ def describe_pair(pair: Pair, user: User) -> dict[str, Any]:
     """What the page of a pair needs, in a constant number of queries. The pair comes with all that it refers to."""
     query, candidate = (pair.left, pair.right) if pair.query_id == pair.left_id else (pair.right, pair.left)
     hidden, blind = bool(history.hidden([pair], user)), bool(history.blind([pair], user))
-    decided = Decision.objects.filter(pair=pair).order_by("-pk")[: 2 * MOST_LINES]
+    decided = decisions.visible_to(user).filter(pair=pair).order_by("-pk")[: 2 * MOST_LINES]
     asked = [(query, candidate, pair.score), (candidate, query, pair.reverse_score)]
     return {
         "pair": pair,

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun, ExportRun, ImportRun, PolicyRollout, Run
+from review import lists
+from review.lists import Column, Filter, Sort
 from review.pace import Pace, pace
 
-ROWS_A_PAGE = 50
-COUNTED = 10_000
 ROLLOUT = "rollout"
 Status = Run.Status
 
@@ -94,53 +93,6 @@ class Row:
         return self.status in (Status.WAITING, Status.RUNNING)
 
 
-@dataclass(frozen=True)
-class Page:
-    rows: list[Row]
-    count: int
-    more: bool
-    after: str
-
-
-def page(*, kind: str = "", status: str = "", after: str = "") -> Page:
-    """The runs of a kind and in a status, from a cursor on; what is not known is as if it were not asked."""
-    names = [kind] if kind in TITLES else list(TITLES)
-    status = status if status in Status.values else ""
-    cut = parse_datetime(after) if after[:1].isdigit() else None
-    if cut is not None and timezone.is_naive(cut):
-        cut = timezone.make_aware(cut)
-    sources = [_rollouts(status) if name == ROLLOUT else _runs(KINDS[name], status) for name in names]
-    rows: list[Row] = []
-    for name, source in zip(names, sources, strict=True):
-        older = source.filter(at__lt=cut) if cut else source
-        found = list(older.order_by("-at", "-pk")[: ROWS_A_PAGE + 1])
-        rows += _told_rollouts(found) if name == ROLLOUT else [tell(run) for run in found]
-    rows.sort(key=lambda row: row.at, reverse=True)
-    ids = [source.order_by().values("pk")[: COUNTED + 1] for source in sources[:1]] if len(sources) == 1 else _ids(sources)
-    count = ids[0].count() if len(ids) == 1 else ids[0].union(*ids[1:], all=True).count()
-    # All of one moment stand on one page, since the next begins before it.
-    last = rows[ROWS_A_PAGE - 1].at if len(rows) > ROWS_A_PAGE else None
-    shown = [row for row in rows if last is None or row.at >= last]
-    return Page(shown, min(count, COUNTED), count > COUNTED, last.isoformat() if last and len(shown) < len(rows) else "")
-
-
-def _ids(sources: Sequence[QuerySet[Any]]) -> list[QuerySet[Any, Any]]:
-    return [source.order_by().values("pk") for source in sources]
-
-
-def _runs(kind: Kind, status: str) -> QuerySet[Any]:
-    found = kind.model._default_manager.select_related(*kind.related).annotate(at=F("created_at"))
-    return found.filter(status=status) if status else found
-
-
-def _rollouts(status: str) -> QuerySet[Any]:
-    meant = {Status.DONE: Q(finished_at__isnull=False), Status.RUNNING: Q(finished_at__isnull=True)}
-    found = PolicyRollout.objects.select_related("policy__category").annotate(at=F("policy__created_at"))
-    if not status:
-        return found
-    return found.filter(meant[Status(status)]) if status in meant else found.none()
-
-
 def kind_of(run: Run) -> Kind:
     return next(kind for kind in KINDS.values() if kind.model is type(run))
 
@@ -165,28 +117,73 @@ def tell(run: Run) -> Row:
     )
 
 
-def _told_rollouts(found: Sequence[PolicyRollout]) -> list[Row]:
-    authors = {rollout.policy.author for rollout in found if rollout.policy.author}
+def _tell_rollout(rollout: PolicyRollout, actors: Mapping[UUID, Actor]) -> Row:
+    policy = rollout.policy
+    status = Status.DONE if rollout.finished_at else Status.RUNNING
+    return Row(
+        TITLES[ROLLOUT],
+        policy.category.path or _("All categories"),
+        _("version %(number)s") % {"number": policy.number},
+        reverse("policy", args=[policy.category_id]),
+        status,
+        str(status.label),
+        "",
+        rollout.created_at,
+        str(actors[policy.author]) if policy.author and policy.author in actors else "",
+        Pace(rollout.rerouted + rollout.rescored, None, None, None, None),
+        None,
+        False,
+    )
+
+
+def _of_kind(rows: QuerySet[Any], kind: str) -> QuerySet[Any]:
+    model = KINDS[kind].model if kind in KINDS else PolicyRollout if kind == ROLLOUT else None
+    return rows if rows.model is model else rows.none()
+
+
+def _in_status(rows: QuerySet[Any], status: str) -> QuerySet[Any]:
+    if rows.model is not PolicyRollout:
+        return rows.filter(status=status)
+    # A rollout has no status of its own: it is done, or it runs.
+    return rows.filter(finished_at__isnull=status != Status.DONE) if status in (Status.DONE, Status.RUNNING) else rows.none()
+
+
+def complete(rows: list[Any]) -> None:
+    """Have each row say itself, as `told`."""
+    rollouts = [row for row in rows if isinstance(row, PolicyRollout)]
+    authors = {rollout.policy.author for rollout in rollouts if rollout.policy.author}
     actors = Actor.objects.select_related("user").in_bulk(authors) if authors else {}
-    rows = []
-    for rollout in found:
-        policy = rollout.policy
-        status = Status.DONE if rollout.finished_at else Status.RUNNING
-        done = rollout.rerouted + rollout.rescored
-        rows.append(
-            Row(
-                TITLES[ROLLOUT],
-                policy.category.path or _("All categories"),
-                _("version %(number)s") % {"number": policy.number},
-                reverse("policy", args=[policy.category_id]),
-                status,
-                str(status.label),
-                "",
-                policy.created_at,
-                str(actors[policy.author]) if policy.author in actors else "",
-                Pace(done, None, None, None, None),
-                None,
-                False,
-            )
-        )
-    return rows
+    for row in rows:
+        row.told = tell(row) if isinstance(row, Run) else _tell_rollout(row, actors)
+
+
+def sources() -> list[QuerySet[Any]]:
+    runs = [kind.model._default_manager.select_related(*kind.related) for kind in KINDS.values()]
+    return [*runs, PolicyRollout.objects.select_related("policy__category")]
+
+
+RUNS = lists.List(
+    name="runs",
+    columns=[
+        Column("kind", gettext_lazy("Kind"), lambda row: str(row.told.title)),
+        Column("name", gettext_lazy("Run"), lambda row: row.told.name),
+        Column("detail", gettext_lazy("Detail"), lambda row: row.told.detail),
+        Column("status", gettext_lazy("State"), lambda row: row.told.status, shown=lambda row: row.told.status_title),
+        Column("error", gettext_lazy("Error"), lambda row: row.told.error),
+        Column("done", gettext_lazy("Done"), lambda row: row.told.pace.done),
+        Column("of", gettext_lazy("Of"), lambda row: row.told.pace.of),
+        Column("per_second", gettext_lazy("A second"), lambda row: row.told.pace.per_second and round(row.told.pace.per_second, 1)),
+        Column("by", gettext_lazy("Started by"), lambda row: row.told.who),
+        Column("asked", gettext_lazy("When"), lambda row: row.created_at, sort="newest"),
+        Column("finished", gettext_lazy("Finished"), lambda row: row.finished_at),
+    ],
+    sorts=[Sort("newest", gettext_lazy("Newest"), "created_at")],
+    first="-newest",
+    filters=[
+        Filter("kind", gettext_lazy("Kind"), _of_kind, choices=lambda: list(TITLES.items())),
+        Filter("status", gettext_lazy("State"), _in_status, choices=lambda: list(Status.choices)),
+        Filter("from", gettext_lazy("From"), lists.from_day("created_at"), kind="date"),
+        Filter("to", gettext_lazy("To"), lists.to_day("created_at"), kind="date"),
+    ],
+    complete=complete,
+)

@@ -34,6 +34,7 @@ def files(folder: str) -> list[Path]:
         ("workers/retrieval", {"django", "alignment", "review"}),
         ("workers/evaluation", {"django", "alignment", "review"}),
         ("workers", {"review"}),
+        ("texts", {"django", "alignment", "review", "workers", "torch", "transformers"}),
     ],
 )
 def test_imports_point_one_way(folder: str, forbidden: set[str]) -> None:
@@ -44,7 +45,7 @@ def test_imports_point_one_way(folder: str, forbidden: set[str]) -> None:
 def test_models_are_imported_from_their_package_only() -> None:
     wrong = {
         (str(path.relative_to(BASE)), name)
-        for folder in ("alignment", "review", "workers")
+        for folder in ("alignment", "review", "workers", "texts")
         for path in files(folder)
         if path.parent != BASE / "alignment" / "models"
         for name in imported(path)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from alignment import rendering, scoring
+from alignment import rendering, scoring, search
 from alignment.importing import language
 from alignment.importing.rows import Listing
 from alignment.models import SKU, Source, TextVersion
@@ -98,6 +98,7 @@ def upsert(*, source: Source, listings: Sequence[Listing], categories: Mapping[s
     # Some ten times faster than bulk_update, and no other writer may wait long.
     SKU.objects.bulk_create(changed, update_conflicts=True, unique_fields=["pk"], update_fields=FIELDS)
     TextVersion.objects.bulk_create(said)
+    search.index([*new, *changed])
     if other_text:
         scoring.sku_changed(other_text)
     if other_policy:

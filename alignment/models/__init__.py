@@ -1,7 +1,7 @@
 """Every model, importable from here only."""
 
 from alignment.models.candidates import Candidate, CandidateRun, CandidateSet, Score, ScoringModel, Worker
-from alignment.models.catalogue import SKU, Category, Source, TextVersion
+from alignment.models.catalogue import SKU, Category, SearchText, Source, TextVersion
 from alignment.models.decisions import Actor, AuditEvent, Decision, Note, Pair
 from alignment.models.evaluations import EvaluationRun
 from alignment.models.exports import ExportRun
@@ -44,6 +44,7 @@ __all__ = [
     "RunEvent",
     "Score",
     "ScoringModel",
+    "SearchText",
     "Source",
     "TextVersion",
     "Upload",

@@ -105,6 +105,20 @@ class SKU(models.Model):
         return self.title
 
 
+class SearchText(models.Model):
+    """The tokens by which a SKU is found: see `alignment.search`. Derived; `rebuild_search` makes all of it anew."""
+
+    sku = models.OneToOneField(SKU, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    tokens = models.TextField()
+
+    class Meta:
+        verbose_name = _("search text")
+        verbose_name_plural = _("search texts")
+
+    def __str__(self) -> str:
+        return self.tokens[:60]
+
+
 class TextVersion(models.Model):
     """What a SKU said before its rendered text changed. Its present text is the SKU's own."""
 

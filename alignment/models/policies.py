@@ -101,11 +101,13 @@ class PolicyRollout(models.Model):
     final_set_id = models.BigIntegerField(default=0)
     rerouted = models.PositiveIntegerField(default=0)
     rescored = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     class Meta:
         verbose_name = _("policy rollout")
         verbose_name_plural = _("policy rollouts")
+        indexes = [models.Index(fields=["created_at", "id"], name="policyrollouts_by_time")]
 
     def __str__(self) -> str:
         return f"rollout of {self.policy}"

@@ -33,6 +33,7 @@ class Run(models.Model):
     class Meta:
         abstract = True
         ordering = ("-id",)
+        indexes = [models.Index(fields=["created_at", "id"], name="%(class)s_by_time")]
 
     @property
     def unfinished(self) -> bool:

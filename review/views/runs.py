@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from alignment import exports, runs, scoring
 from alignment.models import CandidateRun, CandidateSet, CategoryChange, ExportRun, Run, Worker
-from review import run_list
+from review import lists, run_list
 from review.permissions import admin_required, person
 
 
@@ -23,29 +22,24 @@ from review.permissions import admin_required, person
 @admin_required
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    asked = {name: request.GET.get(name, "")[:40] for name in ("kind", "status")}
-    found = run_list.page(**asked, after=request.GET.get("after", "")[:40])
     counts = scoring.progress()
     waiting = counts[CandidateSet.Status.PENDING] + counts[CandidateSet.Status.CLAIMED]
     alive = Worker.objects.filter(seen_at__gte=timezone.now() - scoring.ALIVE_FOR).values_list("sets_in_hand", "pairs_per_second")
     workers = list(alive)
-    speed = sum(per_second or 0 for busy, per_second in workers if busy)
     context = {
-        "list": found,
-        "asked": asked,
-        "kinds": run_list.TITLES.items(),
-        "statuses": Run.Status.choices,
-        "next": urlencode({name: value for name, value in asked.items() if value} | {"after": found.after}) if found.after else "",
-        "later": bool(request.GET.get("after")),
         "scored": counts[CandidateSet.Status.SCORED],
         "sets": sum(counts.values()),
         "waiting": waiting,
         "parked": counts[CandidateSet.Status.PARKED],
         "workers": len(workers),
-        "speed": speed,
-        "live": any(row.unfinished for row in found.rows) or bool(waiting and workers),
+        "speed": sum(per_second or 0 for busy, per_second in workers if busy),
+        "scoring_runs": bool(waiting and workers),
     }
-    return render(request, "review/runs.html", context)
+    answer = lists.respond(request, run_list.RUNS, run_list.sources(), template="review/runs.html", context=context)
+    if getattr(request, "htmx", False) and request.htmx.trigger == "live":  # type: ignore[attr-defined]
+        # The page asks for itself: that is no step of anybody's.
+        answer.headers.pop("HX-Push-Url", None)
+    return answer
 
 
 @never_cache

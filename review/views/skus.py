@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from alignment import catalogue
+from alignment import catalogue, search
 from alignment.models import SKU, Category, Membership, Source
 from review import leases, lists, records
 from review.lists import Column, Filter, Sort, Text
@@ -43,6 +43,12 @@ def languages() -> list[tuple[str, str]]:
 
 def categories() -> Sequence[str]:
     return list(Category.objects.exclude(path="").values_list("path", flat=True)[:MOST_SUGGESTED])
+
+
+def _holding(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
+    """The rows found by some words: of very many the newest few hundred."""
+    found = search.matching(words)
+    return rows if found is None else rows.filter(pk__in=found)
 
 
 def _listed(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
@@ -88,6 +94,7 @@ SKUS = lists.List(
     sorts=[Sort("updated", _("Last changed"), "updated_at"), Sort("added", _("Added"), "pk")],
     first="-updated",
     filters=[
+        Filter("q", _("Words or code"), _holding),
         Filter("source", _("Source"), lambda rows, value: rows.filter(source__name=value), choices=sources),
         Filter("language", _("Language"), lambda rows, value: rows.filter(language=value), choices=languages),
         Filter("category", _("Category"), in_category, suggestions=categories),

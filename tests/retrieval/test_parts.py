@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from texts.tokens import tokens
 from workers.retrieval import nearest
 from workers.retrieval.dense import StaticEmbeddings
 from workers.retrieval.fusion import K, fuse
-from workers.retrieval.tokens import tokens
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import bm25s
 import numpy as np
 
+from texts.tokens import tokens
 from workers.evaluation.labelled import LabelledSet
 from workers.reranker.contract import Engine
 from workers.retrieval.encoder import Encoder
 from workers.retrieval.fusion import fuse
-from workers.retrieval.tokens import tokens
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import bm25s
 import numpy as np
 from numpy.typing import NDArray
 
+from texts.tokens import tokens
 from workers.retrieval.nearest import Catalogue, locked
-from workers.retrieval.tokens import tokens
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 

@@ -1,4 +1,4 @@
-"""Tokens for lexical retrieval, made for listings: Chinese without spaces, numbers with units, model codes."""
+"""Tokens for retrieval and search, made for listings: Chinese without spaces, numbers with units, model codes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,31 @@ MEASURE = re.compile(rf"(?<!\d)(?<!\d[.,])(\d++(?:[.,]\d++)*+)\s*+([^\W\d_{CJK}]
 CODE = re.compile(r"(?<![a-z0-9.,])[a-z0-9]+(?:[/-][a-z0-9]+)*")
 
 
+def pieces(text: str) -> list[str]:
+    """A folded text's words, numbers and runs of Chinese, Japanese or Korean, in order."""
+    return PIECES.findall(text)
+
+
+def is_cjk(piece: str) -> bool:
+    return re.match(rf"[{CJK}]", piece) is not None
+
+
+def codes(text: str) -> list[str]:
+    """A folded text's model codes, without what stands between their parts: wh1000xm4."""
+    return [re.sub("[/-]", "", code) for code in CODE.findall(text) if _mixed(code)]
+
+
 def tokens(text: str) -> list[str]:
     """Words, single Chinese characters and their bigrams, numbers (1,7 as 1.7), number with unit (1.7l), model code (wh1000xm4)."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     found: list[str] = []
-    for piece in PIECES.findall(folded):
-        if re.match(rf"[{CJK}]", piece):
+    for piece in pieces(folded):
+        if is_cjk(piece):
             found += list(piece)
             found += [piece[i : i + 2] for i in range(len(piece) - 1)]
         else:
             found.append(piece.replace(",", ".") if piece[0].isdigit() else piece)
-    found += [re.sub("[/-]", "", code) for code in CODE.findall(folded) if _mixed(code)]
+    found += codes(folded)
     found += [number.replace(",", ".") + unit for number, unit in MEASURE.findall(folded)]
     return found
 
