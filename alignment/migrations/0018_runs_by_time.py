@@ -18,7 +18,7 @@ def date_rollouts(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> N
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alignment', '0016_queue_indexes'),
+        ('alignment', '0017_search'),
     ]
 
     operations = [
