@@ -55,15 +55,18 @@ def _frozen(pair: Pair, **fields: object) -> Decision:
     return decision
 
 
-def _record(decisions: Sequence[Decision]) -> list[Change]:
-    """Append decisions, in order, bring their pairs and the groups up to date. Inside a transaction that holds the log."""
+def _record(decisions: Sequence[Decision]) -> list[Pair]:
+    """Append decisions, in order, bring their pairs and the groups up to date. Inside a transaction that holds the log.
+
+    Returns the other open pairs that this settled.
+    """
     if not decisions:
         return []
     logged = Decision.objects.bulk_create(decisions)
     histories: dict[int, list[Decision]] = {decision.pair_id: [] for decision in logged}
     for earlier in Decision.objects.select_related("policy").filter(pair__in=histories, pk__lt=logged[0].pk).order_by("pk"):
         histories[earlier.pair_id].append(earlier)
-    changes = []
+    changes: list[Change] = []
     for decision in logged:
         histories[decision.pair_id].append(decision)
         changes.append(Change(decision.pair, decision, standing(histories[decision.pair_id])))
@@ -74,9 +77,12 @@ def _record(decisions: Sequence[Decision]) -> list[Change]:
         if change.decision.verdict == Verdict.WITHDRAW:
             change.pair.text_changed = _on_another_text(change.pair, change.standing)
         change.pair.stage = opinions.stage(histories[change.pair.pk], pair=change.pair)
-    Pair.objects.bulk_update(list(pairs.values()), ["standing", "text_changed", "stage"], batch_size=200)
-    open_pairs.save_places([*pairs.values(), *open_pairs.beside(moved, but=pairs)])
-    return changes
+    written = {
+        pair.pk: {"standing": pair.standing_id, "text_changed": pair.text_changed, "stage": str(pair.stage)} for pair in pairs.values()
+    }
+    open_pairs.write(list(pairs.values()), written)
+    closed = open_pairs.save_places([*pairs.values(), *open_pairs.beside(moved, but=pairs)])
+    return [pair for pair in closed if pair.pk not in pairs]
 
 
 def _on_another_text(pair: Pair, stands: Decision | None) -> bool:
@@ -168,6 +174,32 @@ def decide(
         if note:
             Note.objects.create(decision=decision, text=note)
     return decision
+
+
+def decide_all(
+    *, pairs: Sequence[Pair], verdict: str, user: User, act: uuid.UUID, reject_reason: str = ""
+) -> tuple[list[Decision], list[Pair]]:
+    """One person's verdict, same or different, on many pairs in one act. Inside a transaction that holds the log; the pairs are from
+    `for_update`. Returns the decisions and the other open pairs that they settled. Raises DecisionError, with nothing taken.
+    """
+    if verdict not in opinions.DEFINITE:
+        raise DecisionError(_("Choose same or different."))
+    check_reject_reason(reject_reason, verdict=verdict)
+    actor = Actor.of(user).uuid
+    for pair in pairs:
+        if pair.stage in (Pair.Stage.SECOND, Pair.Stage.ADJUDICATION):
+            raise DecisionError(_("A pair that waits for another opinion is not decided in bulk."))
+        if verdict == Verdict.REJECT and not reject_reason and asks_reject_reason(pair):
+            raise DecisionError(_("Say why they are different: here every “different” needs its reason."))
+        pair.text_changed = False
+    entries = [
+        _frozen(pair, verdict=verdict, by=By.PERSON, actor=actor, act=act, reason=opinions.BULK, reject_reason=reject_reason)
+        for pair in pairs
+    ]
+    settled = _record(entries)
+    detail = {"verdict": verdict, "pairs": len(entries), "settled": len(settled)}
+    AuditEvent.objects.create(actor=actor, action="decide in bulk", subject=f"act {act}", detail=detail)
+    return entries, settled
 
 
 def _check_asked(pair: Pair, *, verdict: str, user: User) -> None:

@@ -17,8 +17,9 @@ from alignment.models import Decision, Membership, Pair
 Stage, Verdict = Pair.Stage, Decision.Verdict
 Unit = int
 Edge = tuple[int, int]
-# Whose answer a person was asked for beyond the first, or after a text changed, is not taken from the groups.
-ANSWERABLE = Q(text_changed=False, stage__in=(Stage.FIRST, Stage.ESCALATED))
+# In another stage, or once a text changed, an answer is asked for that is not taken from the groups.
+ASKED = (Stage.FIRST, Stage.ESCALATED)
+ANSWERABLE = Q(text_changed=False, stage__in=ASKED)
 AT_ONCE = 1000
 
 
@@ -56,7 +57,7 @@ class Neighbourhood:
 
 def answerable(pair: Pair) -> bool:
     """Whether the groups may answer a pair in a person's place. `ANSWERABLE` says the same in SQL."""
-    return not pair.text_changed and pair.stage in (Stage.FIRST, Stage.ESCALATED)
+    return not pair.text_changed and pair.stage in ASKED
 
 
 def answers(pairs: Sequence[Pair]) -> dict[Edge, Pair.Implied]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
@@ -14,6 +16,7 @@ from alignment.models import Decision, Pair, PolicyVersion
 Stage, Order = Pair.Stage, PolicyVersion.Order
 FOR_ADMINS = (Stage.ADJUDICATION, Stage.ESCALATED)
 FIELDS = ["in_review", "stage", "implied", "languages", "priority", "order_key", "due_since", "due_at"]
+FEW = 8
 READ = ("left", "right", "score", "policy", "standing")
 
 
@@ -37,11 +40,38 @@ def beside(skus: Iterable[int], *, but: Iterable[int]) -> list[Pair]:
     return list(found.values())
 
 
-def save_places(pairs: Sequence[Pair]) -> None:
-    """Refresh stored pairs, and write those whose place changed."""
-    was = {pair.pk: _place(pair) for pair in pairs}
+def save_places(pairs: Sequence[Pair]) -> list[Pair]:
+    """Refresh stored pairs, and write those whose place changed. Returns those that were open and no longer are."""
+    was, open_ = {pair.pk: _place(pair) for pair in pairs}, {pair.pk for pair in pairs if pair.in_review}
     refresh(pairs)
-    Pair.objects.bulk_update([pair for pair in pairs if _place(pair) != was[pair.pk]], FIELDS, batch_size=200)
+    write(pairs, {pair.pk: {name: value for name, value in _place(pair).items() if was[pair.pk][name] != value} for pair in pairs})
+    return [pair for pair in pairs if pair.pk in open_ and not pair.in_review]
+
+
+def write(pairs: Sequence[Pair], changes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write what changed of each stored pair, by id. Many pairs change alike: one UPDATE for all of those, and a few in all.
+
+    A `bulk_update` names each value of each row, which takes seconds for hundreds of pairs.
+    """
+    alike = _alike((pk, tuple(sorted(change.items()))) for pk, change in changes.items() if change)
+    if len(alike) <= FEW:
+        for change, pks in alike.items():
+            Pair.objects.filter(pk__in=pks).update(**dict(change))
+        return
+    for name in sorted({name for change in changes.values() for name in change}):
+        values = _alike((pk, change[name]) for pk, change in changes.items() if name in change)
+        if len(values) <= FEW:
+            for value, pks in values.items():
+                Pair.objects.filter(pk__in=pks).update(**{name: value})
+        else:
+            Pair.objects.bulk_update([pair for pair in pairs if name in changes.get(pair.pk, ())], [name], batch_size=500)
+
+
+def _alike(values: Iterable[tuple[int, Any]]) -> dict[Any, list[int]]:
+    found: dict[Any, list[int]] = defaultdict(list)
+    for pk, value in values:
+        found[value].append(pk)
+    return found
 
 
 def refresh(pairs: Iterable[Pair]) -> None:
@@ -93,5 +123,5 @@ def _order_key(pair: Pair, settles: implied.Settles | None) -> float:
     return pair.due_since.timestamp()
 
 
-def _place(pair: Pair) -> tuple[object, ...]:
-    return tuple(getattr(pair, field) for field in FIELDS)
+def _place(pair: Pair) -> dict[str, Any]:
+    return {field: getattr(pair, field) for field in FIELDS}

@@ -85,9 +85,16 @@ def lines(decisions: QuerySet[Decision] | Sequence[Decision], *, standing: Itera
 
 
 def hidden(pairs: Sequence[Pair], user: User) -> set[int]:
-    """Pairs whose first verdict this person must not see: a second opinion is wanted, and they gave none yet. Admins are no exception."""
-    waiting = [pair.pk for pair in pairs if pair.stage == Pair.Stage.SECOND]
-    return set(waiting) - _decided(waiting, user) if waiting else set()
+    """Pairs whose first verdict this person must not see: a second opinion is wanted, and the first was not theirs.
+
+    Admins are no exception, since any of them may be the one who gives it: as `decisions.visible_to`.
+    """
+    waiting = {pair.pk: pair.standing_id for pair in pairs if pair.stage == Pair.Stage.SECOND}
+    if not waiting:
+        return set()
+    mine = Actor.objects.filter(user=user).values("pk")
+    own = set(Decision.objects.filter(pk__in=[pk for pk in waiting.values() if pk], actor__in=mine).values_list("pair_id", flat=True))
+    return waiting.keys() - own
 
 
 def blind(pairs: Sequence[Pair], user: User) -> set[int]:

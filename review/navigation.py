@@ -56,7 +56,7 @@ AREAS = (
             Entry("escalated", _("Escalated"), "admins#escalated"),
             Entry("adjudication", _("Adjudication"), "admins#second-opinions"),
             Entry("conflicts", _("Conflicts"), "admins#conflicts"),
-            Entry("bulk", _("Bulk"), "admins#bulk"),
+            Entry("bulk", _("Bulk"), "admins#bulk", under=("bulk-preview", "bulk-decide", "bulk-act")),
             Entry("team", _("Team"), "admins#team"),
             Entry("holds", _("Holds"), "admins#holds"),
         ),

@@ -4,6 +4,7 @@ from django.views.i18n import set_language
 
 from review.views import (
     account,
+    bulk,
     candidates,
     cases,
     categories,
@@ -84,6 +85,11 @@ urlpatterns: list[URLPattern] = [
     path("pairs/<int:pair_id>/", pairs.detail, name="pair"),
     path("pairs/<int:pair_id>/withdraw/", pairs.withdraw, name="pair-withdraw"),
     path("pairs/<int:pair_id>/forget/", pairs.forget, name="pair-forget"),
+    path("bulk/", bulk.page, name="bulk"),
+    path("bulk/preview/", bulk.preview, name="bulk-preview"),
+    path("bulk/decide/", bulk.decide, name="bulk-decide"),
+    path("bulk/<uuid:act>/", bulk.act, name="bulk-act"),
+    path("bulk/<uuid:act>/undo/", bulk.undo, name="bulk-undo"),
     path("policies/", policies.policy_list, name="policies"),
     path("policies/<int:category_id>/", policies.policy, name="policy"),
     path("policies/<int:category_id>/effect/", policies.policy_effect, name="policy-effect"),
