@@ -45,6 +45,7 @@ PLAIN = (
 )  # fmt: skip
 PAGES: dict[str, Path] = {name: lambda world, name=name: reverse(name) for name in PLAIN} | {  # type: ignore[misc]
     "help": lambda world: reverse("help", args=["admins"]),
+    "search": lambda world: reverse("search") + "?q=推车",
     "sku": lambda world: reverse("sku", args=[world.sku.uuid]),
     "pair": lambda world: reverse("pair", args=[world.pair.pk]),
     "category": lambda world: reverse("category", args=[world.category.pk]),
