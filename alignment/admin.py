@@ -178,6 +178,7 @@ SECTIONS: tuple[tuple[Any, tuple[type[Any], ...]], ...] = (
             models.Source,
             models.Category,
             models.TextVersion,
+            models.SearchText,
             models.Upload,
             models.ImportRun,
             models.RowError,

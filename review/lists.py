@@ -178,7 +178,9 @@ def respond(
     if (wanted := request.GET.get("as")) in MEDIA:
         return _export(shape, choice, sources, wanted)
     shown = show(shape, choice, sources, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
-    if request.GET and (query := choice.query()) != remembered:
+    # One subject's rows are looked at and left: the list is not remembered so.
+    once = any(one.kind == "hidden" and one.name in choice.filters for one in shape.filters)
+    if request.GET and not once and (query := choice.query()) != remembered:
         _remember(user, shape.name, query)
     response = render(request, template, {"list": shown} | (context or {}))
     if getattr(request, "htmx", False):

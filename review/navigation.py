@@ -97,7 +97,7 @@ AREAS = (
             Entry("settings", _("Settings"), "admins#settings", everyone),
             Entry("keys", _("Keys"), "reviewers#keys", everyone),
             Entry("change-password", _("Password"), "reviewers", everyone, under=("password_change_done",)),
-            Entry("people", _("People"), "admins#people", under=("member", "invite")),
+            Entry("people", _("People"), "admins#people", under=("member", "invite", "person")),
             Entry("tokens", _("API tokens"), "admins#api-tokens"),
             Entry("admin:index", _("Records"), "admins#records", staff),
             Entry("style", _("Style"), ""),

@@ -223,6 +223,11 @@ class AuditEvent(models.Model):
         verbose_name = _("audit event")
         verbose_name_plural = _("audit events")
         ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="audit_by_time"),
+            models.Index(fields=["actor", "created_at", "id"], name="audit_by_actor"),
+            models.Index(fields=["subject", "created_at", "id"], name="audit_by_subject"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action}: {self.subject}"

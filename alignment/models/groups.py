@@ -21,6 +21,7 @@ class Group(models.Model):
     class Meta:
         verbose_name = _("group")
         verbose_name_plural = _("groups")
+        indexes = [models.Index(fields=["size", "id"], name="groups_by_size")]
 
     def __str__(self) -> str:
         return f"G-{self.pk}"

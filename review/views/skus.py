@@ -85,6 +85,7 @@ SKUS = lists.List(
             "group",
             _("Group"),
             lambda sku: str(sku.in_group) if sku.in_group else "",
+            link=lambda sku: reverse("group", args=[sku.in_group.uuid]),
         ),
         Column("gtin", _("GTIN"), lambda sku: sku.gtin, on_page=False),
         Column("sku", _("SKU"), lambda sku: str(sku.uuid), on_page=False),

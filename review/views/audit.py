@@ -1,0 +1,208 @@
+"""The audit: every decision and every act of an admin as one list, newest first, by whom, what, about what and when."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from alignment import decisions, search
+from alignment.models import SKU, Actor, AuditEvent, Decision, Group, GroupChange, Pair, User
+from review import history, lists
+from review.lists import Column, Filter, Sort, from_day, to_day
+from review.permissions import admin_required, person
+
+MOST_PEOPLE = 500
+POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
+ACTIONS: dict[str, Promise] = {
+    "publish policy": _("Published a policy"),
+    "correct language": _("Corrected a language"),
+    "retry scoring": _("Had failed sets scored again"),
+    "forget note": _("Had a note forgotten"),
+    "undo bulk decision": _("Took back decisions made at once"),
+    "import file": _("Imported a file"),
+    "export groups": _("Exported groups"),
+    "cancel run": _("Stopped a run"),
+    "retry run": _("Had a run taken up again"),
+    "add category": _("Added a category"),
+    "rename category": _("Renamed a category"),
+    "move category": _("Moved a category"),
+    "merge category": _("Merged a category"),
+    "delete category": _("Deleted a category"),
+    "invite": _("Invited somebody"),
+    "accept invitation": _("Accepted an invitation"),
+    "withdraw invitation": _("Withdrew an invitation"),
+    "change person": _("Changed somebody's role or work"),
+    "deactivate person": _("Deactivated an account"),
+    "reactivate person": _("Reactivated an account"),
+    "create token": _("Made an API token"),
+    "revoke token": _("Revoked an API token"),
+}
+
+
+def is_decision(row: Any) -> bool:
+    return isinstance(row, Decision)
+
+
+def _by(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    if value == POLICY:
+        return rows.filter(by=Decision.By.POLICY) if rows.model is Decision else rows.none()
+    if not (value.isascii() and value.isdigit() and len(value) < 19):
+        return rows.none()
+    return rows.filter(actor__in=list(Actor.objects.filter(user=int(value)).values_list("pk", flat=True)))
+
+
+def _what(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    if rows.model is Decision:
+        if value == DECISIONS:
+            return rows
+        return rows.filter(verdict=value) if value in Decision.Verdict.values else rows.none()
+    return rows if value == ACTS else rows.filter(action=value)
+
+
+def _holding(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
+    """Decisions about listings that hold the words; acts whose subject or name does."""
+    if rows.model is AuditEvent:
+        return rows.filter(Q(subject__icontains=words) | Q(action__icontains=words))
+    found = search.matching(words) or []
+    return rows.filter(Q(pair__left__in=found) | Q(pair__right__in=found))
+
+
+def _about(rows: QuerySet[Any], subject: str) -> QuerySet[Any]:
+    """One subject's whole history: sku:UUID, pair:ID or group:UUID. What names nothing has none."""
+    kind, _colon, name = subject.partition(":")
+    pairs: Q | None = None
+    names: list[str] = []
+    if kind == "sku" and (key := _uuid(name)):
+        pairs, names = Q(pair__left__uuid=key) | Q(pair__right__uuid=key), [str(key)]
+    elif kind == "pair" and name.isascii() and name.isdigit() and len(name) < 19:
+        pairs = Q(pair=int(name))
+        names = [f"decision {pk}" for pk in Decision.objects.filter(pair=int(name)).values_list("pk", flat=True)[:1000]]
+    elif kind == "group" and (key := _uuid(name)):
+        pairs = Q(pk__in=GroupChange.objects.filter(group__uuid=key).values("decision"))
+    if pairs is None:
+        return rows.none()
+    return rows.filter(pairs) if rows.model is Decision else rows.filter(subject__in=names)
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _people() -> list[tuple[str, Any]]:
+    named = User.objects.filter(actor__isnull=False).order_by("username").values_list("pk", "username")[:MOST_PEOPLE]
+    return [*((str(pk), name) for pk, name in named), (POLICY, _("policies"))]
+
+
+def _kinds() -> list[tuple[str, Any]]:
+    verdicts = [(verdict, title) for verdict, title in history.VERDICTS.items()]
+    return [(DECISIONS, _("all decisions")), *verdicts, (ACTS, _("all acts of admins")), *ACTIONS.items()]
+
+
+def _complete(rows: list[Any]) -> None:
+    """Who did each, and the listings that an act names by their ids."""
+    told = {line.decision.pk: line for line in history.lines([row for row in rows if is_decision(row)])}
+    events = [row for row in rows if not is_decision(row)]
+    users = history.people(row.actor for row in events)
+    named = {row.subject for row in events if _uuid(row.subject)}
+    skus = {str(sku.uuid): sku for sku in SKU.objects.filter(uuid__in=named)} if named else {}
+    for row in rows:
+        row.line = told.get(row.pk) if is_decision(row) else None
+        row.user = row.line.user if row.line else users.get(row.actor)
+        row.sku = None if row.line else skus.get(row.subject)
+
+
+def _who(row: Any) -> Any:
+    if row.user:
+        return row.user.get_username()
+    if row.line and row.line.by_policy:
+        return _("a policy")
+    return history.SOMEONE if row.actor else _("the system")
+
+
+def _did(row: Any) -> Any:
+    return f"{row.line.sign} {row.line.verdict}" if row.line else ACTIONS.get(row.action, row.action.capitalize())
+
+
+def _subject(row: Any) -> str:
+    if row.line:
+        return f"{row.pair.left.title[:80]} / {row.pair.right.title[:80]}"
+    return row.sku.title[:160] if row.sku else str(row.subject)
+
+
+def _link(row: Any) -> str:
+    if row.line:
+        return reverse("pair", args=[row.pair_id])
+    return reverse("sku", args=[row.sku.uuid]) if row.sku else ""
+
+
+def _detail(row: Any) -> str:
+    if row.line:
+        return " · ".join(str(reason) for reason in row.line.reasons)
+    held = row.detail if isinstance(row.detail, dict) else {}
+    return ", ".join(f"{key} {value}" for key, value in held.items() if isinstance(value, str | int | float) and not _uuid(str(value)))[
+        :300
+    ]
+
+
+AUDIT = lists.List(
+    name="audit",
+    columns=[
+        Column("when", _("When"), lambda row: row.created_at, sort="when"),
+        Column("who", _("Who"), _who, link=lambda row: reverse("person", args=[row.user.pk]) if row.user else ""),
+        Column("what", _("What"), lambda row: row.verdict if is_decision(row) else row.action, shown=_did),
+        Column("subject", _("About"), _subject, link=_link),
+        Column("detail", _("Detail"), lambda row: _detail(row)),
+        Column("kind", _("Kind"), lambda row: "decision" if is_decision(row) else "act", on_page=False),
+        Column("id", _("Id"), lambda row: row.pk, on_page=False),
+        Column("actor", _("Actor"), lambda row: str(row.actor or ""), on_page=False),
+        Column("pair", _("Pair"), lambda row: row.pair_id if is_decision(row) else None, on_page=False),
+        Column("data", _("Data"), lambda row: {} if is_decision(row) else row.detail, on_page=False),
+    ],
+    sorts=[Sort("when", _("When"), "created_at")],
+    first="-when",
+    filters=[
+        Filter("q", _("Words"), _holding),
+        Filter("who", _("Who"), _by, choices=_people),
+        Filter("what", _("What"), _what, choices=_kinds),
+        Filter("from", _("From"), from_day("created_at"), kind="date"),
+        Filter("to", _("To"), to_day("created_at"), kind="date"),
+        Filter("subject", _("About"), _about, kind="hidden"),
+    ],
+    complete=_complete,
+)
+
+
+@never_cache
+@admin_required
+@require_GET
+def page(request: HttpRequest) -> HttpResponse:
+    shown = decisions.visible_to(person(request)).select_related(
+        "pair__left__source", "pair__right__source", "policy__category", "withdraws"
+    )
+    context = {"about": _named(request.GET.get("subject", ""))}
+    return lists.respond(request, AUDIT, [shown, AuditEvent.objects.all()], template="review/audit.html", context=context)
+
+
+def _named(subject: str) -> dict[str, str] | None:
+    """What a history is of: its name and its page."""
+    kind, _colon, name = subject.partition(":")
+    key = _uuid(name)
+    if kind == "sku" and key and (sku := SKU.objects.filter(uuid=key).first()):
+        return {"name": sku.title, "language": sku.language, "href": reverse("sku", args=[sku.uuid])}
+    if kind == "group" and key and (group := Group.objects.filter(uuid=key).first()):
+        return {"name": str(group), "language": "", "href": reverse("group", args=[group.uuid])}
+    if kind == "pair" and name.isascii() and name.isdigit() and len(name) < 19:
+        pair = Pair.objects.select_related("left", "right").filter(pk=int(name)).first()
+        return {"name": str(pair), "language": "", "href": reverse("pair", args=[pair.pk])} if pair else None
+    return None
