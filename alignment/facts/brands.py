@@ -21,7 +21,7 @@ NAMES = (
     "DJI 大疆|Insta360 影石|TP-Link 普联|Netgear 网件|Asus 华硕|Acer 宏碁|Dell 戴尔|HP 惠普|Kingston 金士顿|SanDisk 闪迪|"
     "Seagate 希捷|Toshiba 东芝|Corsair 海盗船|Razer 雷蛇|Sennheiser 森海塞尔|Casio 卡西欧|Seiko 精工|Oral-B 欧乐B|Gillette 吉列|"
     "L'Oréal=Loreal 欧莱雅|Nivea 妮维雅|Maybelline 美宝莲|Lancôme=Lancome 兰蔻|Brother 兄弟|Epson 爱普生|Sharp 夏普|LG|"
-    "Electrolux 伊莱克斯|Miele 美诺|AEG|Krups|Moulinex|Rowenta|SEB|Roborock 石头|Ecovacs 科沃斯|iRobot|Baseus 倍思|Ugreen 绿联|"
+    "Electrolux 伊莱克斯|Miele 美诺|AEG|Krups|Moulinex|Rowenta|SEB|Roborock 石头科技|Ecovacs 科沃斯|iRobot|Baseus 倍思|Ugreen 绿联|"
     "Thermos 膳魔师|Zojirushi 象印|Tiger 虎牌|Deli 得力|Hikvision 海康威视|Ninja|KitchenAid|Cuisinart|Instant_Pot|OnePlus 一加|"
     "Oppo|Vivo|Realme 真我|Motorola 摩托罗拉|Nokia 诺基亚|Nintendo 任天堂|Microsoft 微软|Britax|Maxi-Cosi 迈可适|Cybex|"
     "Bugaboo 博格步|Joie 巧儿宜|Dove 多芬|Pantene 潘婷|Colgate 高露洁|Durex 杜蕾斯|Gardena|Stihl|Husqvarna 富世华"
@@ -49,7 +49,9 @@ ALSO_WORDS = {
     "百得",
 }
 NOT_THE_BRAND = re.compile(
-    r"apple\s+(?:cider|juice|pie|sauce|tree|vinegar)|苹果(?:醋|汁|味|干|派|酱|树|脯|片)|小米(?:粥|粉|锅巴|椒|糕)", re.I
+    r"apple\s+(?:cider|juice|pie|sauce|tree|vinegar)|苹果(?![\sA-Za-z0-9/]*[A-Za-z0-9]|手机|平板|电脑|笔记本|耳机|手表|充电|数据线|原装)"
+    r"|小米(?![\sA-Za-z0-9/]*[A-Za-z0-9]|手机|手环|电视|平板|路由|充电|移动|米家|空气|扫地|智能|官方)",
+    re.I,
 )
 ATTRIBUTE = re.compile(
     r"^(?:brand(?: name)?|marke|marque|marca|品牌(?:名称?)?|hersteller|fabricant|fabricante|manufacturer)\s?[:：][ \t]?([^\n]{1,60})$",
@@ -60,7 +62,9 @@ NOBODY = re.compile(
     r"|无|无品牌|其他|其它|-+|/",
     re.I,
 )
-BOTH_NAMES = re.compile(r"\A\W{0,3}([A-Za-z][A-Za-z0-9.'&+ -]{1,24}?)\s?[/(]\s?([\u4e00-\u9fff·]{2,6}[A-Za-z]?)[)\s]")
+BOTH_NAMES = re.compile(
+    r"\A\W{0,3}([A-Za-z][A-Za-z0-9.'&+ -]{1,24}?)\s?(?:/|\((?<=[A-Za-z]{3}.))\s?([\u4e00-\u9fff·]{2,6}[A-Za-z]?)[)\s]+\S"
+)
 WORD = re.compile(r"[A-Za-zÀ-ÿ][A-Za-zÀ-ÿ0-9'&+-]*")
 MADE_FOR = re.compile(
     r"(?:\b(?:for|fits?|compatible|with|für|kompatibel|passend|mit|pour|avec|compatibles?|para|con)(?:\s+[\w'-]+)?\s+|(?:适用|适配|兼容|用于|支持)\S{0,3})\Z",

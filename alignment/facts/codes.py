@@ -22,9 +22,9 @@ FOREIGN = re.compile(r"^(?:gtin|ean|upc|isbn|asin|sku|url)[^:\n]{0,20}:.*$", re.
 # What looks like a code and is a quantity, a norm, an interface or a material that many products share.
 NOISE = re.compile(
     r"\d+[a-z]{1,5}|\d+(?:x\d+)+[a-z]{0,3}|\d+in\d+|\d+[wrv]\d+|\d{4}[a-z]{2}"
-    r"|pc\d[a-z\d]*|(?:\d+(?:mah|ah|wh|v|a|w|mm|cm|m|kg|g|ml|l|hz|gb|tb|mp|k|fps|inch|in|h|min|pcs|x))+"
+    r"|pc\d[a-z\d]*|\d*[lsc]r\d+[a-z]*|\d*gpp\d|(?:\d+(?:mah|ah|wh|v|a|w|mm|cm|m|kg|g|ml|l|hz|gb|tb|mp|k|fps|inch|in|h|min|pcs|x))+"
     r"|(?:usb|hdmi|ddr|lpddr|pcie|sata|cat|wifi|bt|bluetooth|win|windows|android|ios|ipx?|spf|upf|rj|rs|gu|gx|cr|lr|ac|ax|be|dn|iso|en|astm|din"
-    r"|kn|ffp|pm|cl|no|nr|ver|rgb|sus|aisi|tpu|gen|mk|eu|us|uk|size|gr|ages?|led|typ|type|x|r|f|mp|fps|hd|lga|rtx|gtx|s|covid|gb|uhs|dp|vesa|nm)"
+    r"|kn|ffp|pm|cl|no|nr|ver|rgb|sus|aisi|tpu|gen|mk|eu|us|uk|size|gr|ages?|led|typ|type|x|r|f|mp|fps|hd|lga|rtx|gtx|s|sot|to|par|hdr|mpeg|sha|wmv|uv|adv|covid|gb|uhs|dp|vesa|nm)"
     r"\d+(?:[a-z]|x)?\d*"
 )
 NUMBERED = re.compile(r"\d{3}-\d{6}")

@@ -51,7 +51,7 @@ NOT_AFTER = {
     "warm", "cool", "cold", "neutral", "thé", "té", "tea", "vin", "vino", "poivre", "pimienta", "chocolat", "chocolate",
     "riz", "arroz", "lumière", "luz", "goût", "gout", "saveur", "sabor", "arôme", "aroma", "haricots", "citron", "limón", "argile",
     "arcilla", "sel", "sal", "plaqué", "plaqués", "viande", "savon", "judías", "conectores", "connecteurs", "parfum", "fleur", "flor",
-    "huile", "aceite", "licht",
+    "huile", "aceite", "licht", "kap", "cap", "cabo", "cape",
 }  # fmt: skip
 NOT_BEFORE = {
     "light", "lights", "led", "leds", "laser", "tea", "wine", "noise", "friday", "pepper", "rice", "chocolate", "juice", "flavour",
@@ -60,7 +60,7 @@ NOT_BEFORE = {
     "neutre", "neutro", "neutra", "decker", "standard", "bull", "dot", "hat", "connectors", "licht", "tee", "saft", "screen", "day",
     "vinegar", "tooth", "mirror", "fleur", "filled", "medal", "led-licht", "wax", "oak", "sand", "noise-gerät",
 }  # fmt: skip
-NOISE = {("bruit", "white"), ("ruido", "white"), ("bruit", "pink"), ("ruido", "pink")}
+NOISE = {("de", "rose"), ("bruit", "white"), ("ruido", "white"), ("bruit", "pink"), ("ruido", "pink")}
 WORD = re.compile(r"[^\W\d_]+")
 MOST_WORDS = 2000
 
@@ -111,7 +111,14 @@ def _latin(text: str, language: str) -> Iterator[tuple[int, Fact]]:
             continue
         shade, colour = _named(word, language)
         further = words[place + 2] if place + 2 < len(words) else ""
-        if not colour or before in NOT_AFTER or (before, colour) in NOISE or after in NOT_BEFORE or further in {"light", "led", "lights"}:
+        if (
+            not colour
+            or before in NOT_AFTER
+            or (before, colour) in NOISE
+            or (before, word) in NOISE
+            or after in NOT_BEFORE
+            or further in {"light", "led", "lights"}
+        ):
             continue
         first, last = place, place
         if not shade and before in DARK | LIGHT and place - 1 > used and _joined(text, matches[place - 1], matches[place]):

@@ -49,7 +49,7 @@ GENERATION = re.compile(
     r"|(?P<german>\d{1,2})\. ?generation|(?P<french>\d{1,2}) ?(?:e|è|ème|eme|ère)\.? g[ée]n[ée]ration"
     r"|(?P<spanish>\d{1,2})\.?[aª] generaci[óo]n"
     rf"|(?P<ordinal>{'|'.join(word for word in ORDINALS if len(word) > 3)}) (?:generation|génération|generación)"
-    r"|(?:mark|mk)[ .]?(?P<mark>ii|iii|iv|v|[2-9])(?![a-z0-9]))"
+    r"|(?:mark|mk)(?:[ .]?(?P<mark>ii|iii|iv|[2-9])|[ .](?P<fifth>v))(?![a-z0-9]))"
     r"|第(?P<chinese>[一二三四五六七八九十]{1,2}|\d{1,2})代|(?<=[A-Za-z0-9\u4e00-\u9fff\s])(?P<short>[二三四五六])代(?![理人替码表])",
     re.I,
 )

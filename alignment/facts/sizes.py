@@ -23,7 +23,10 @@ CHINESE = re.compile(
     rf"(?<![A-Za-z0-9.])(?:(?P<letters>{LETTERS})\s?[码号]|(?P<low>{NUMBER})(?:\s?[-–~至]\s?(?P<high>{NUMBER}))?\s?码)(?!头)"
 )
 # A letter that stands alone between commas or strokes, in brackets, or between Chinese words.
-ALONE = re.compile(rf"(?:[,;/(（]\s?|[\u4e00-\u9fff]\s|\A|\n)(?P<letters>{LETTERS})(?=\s?[,;/)）]|\s[\u4e00-\u9fff]|\s*$)", re.M)
+ALONE = re.compile(
+    rf"[,;/(]\s?(?P<letters>{LETTERS})(?=\s?[,;/)]|\s*$)|[\u4e00-\u9fff]\s(?P<between>{LETTERS})(?=\s[\u4e00-\u9fff])",
+    re.M,
+)
 SPAN = re.compile(rf"(?<![A-Za-z0-9.\-/])(?P<first>{LETTERS})\s?[-–]\s?(?P<last>{LETTERS})(?![A-Za-z0-9-])")
 BED = re.compile(
     r"\b(?:(queen|king|twin)[ -]size\b|(twin|full|double|queen|king)[ -](?:(?:size )?bed\b|mattress|fitted|flat sheet|duvet|comforter))",
@@ -52,8 +55,8 @@ def _all(text: str) -> Iterator[Fact]:
         for match in pattern.finditer(text):
             found = match.groupdict()
             words = match[0].strip(" ,;/(（\n")
-            if found.get("letters"):
-                yield Fact("size", found["letters"] if pattern is ALONE else words, value=_letters(found["letters"]))
+            if letters := found.get("letters") or found.get("between"):
+                yield Fact("size", letters if pattern is ALONE else words, value=_letters(letters))
             elif found.get("low"):
                 low, high = _number(found["low"]), _number(found["high"]) if found["high"] else None
                 if (high is None or high > low) and low <= 200:

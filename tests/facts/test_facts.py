@@ -131,6 +131,7 @@ def test_what_may_or_may_not_be_the_same_is_no_conflict(kind: str, query: str, c
         "Black Friday", "green tea", "USB 3.2 Gen 2", "HDMI 2.1", "E27 GU10", "3-in-1", "4K 60fps", "1080p", "DDR4 3200", "Cat6 RJ45",
         "full size dishwasher", "24 months warranty", "McAfee 12 months + 3 free", "Wifi6 AX3000", "socket LGA1150", "S1151",
         "PC4-21300C16", "LED 2700K",
+        "苹果", "小米", "石头材质", "EC（幼儿）", "S 形弯管", "英特尔奔腾 M", "MKV", "SOT-143", "SR936SW", "Kap-Verde-Escudo",
         "蛋白粉", "美白", "苹果醋", "小米粥", "5号电池", "适用三星手机壳",
     ],
 )  # fmt: skip
@@ -191,3 +192,8 @@ def test_what_an_attribute_names_is_found_in_the_other_title(attributes: dict[st
 def test_a_brand_within_another_word_is_not_named(brand: str, title: str) -> None:
     found = facts.between(SKU(title="Kettle", attributes={"Brand": brand}), SKU(title=title, attributes={}))
     assert not any(one.agrees for one in found if one.kind == "brand")
+
+
+@pytest.mark.parametrize("text", ["小米手机 14", "小米 Redmi 13C", "苹果手机壳", "苹果 iPhone 15"])
+def test_a_brand_that_is_a_word_too_is_read_before_its_goods(text: str) -> None:
+    assert [fact.value for fact in facts.read(text, "zh") if fact.kind == "brand"] != []
