@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from alignment import decisions
+from alignment import decisions, search
 from alignment.models import SKU, Actor, Decision, User
 from review import history, lists, work
 from review.lists import Column, Filter, Sort, Text
@@ -58,7 +58,10 @@ def _undo(decision: Decision) -> SafeString | str:
 
 
 def _with_words(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
-    """Every word in one of both titles; or all of it an id that a shop gave."""
+    """Verdicts on a listing that holds all the words or has that id. Where there are many such listings, each verdict is looked at."""
+    found = search.matching(words)
+    if found is not None and len(found) < search.LOOKED_AT:
+        return rows.filter(Q(pair__left__in=found) | Q(pair__right__in=found))
     titles = Q()
     for word in words.split()[:MOST_WORDS]:
         titles &= Q(pair__left__title__icontains=word) | Q(pair__right__title__icontains=word)

@@ -11,7 +11,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from alignment import decisions
+from alignment import decisions, search
 from alignment.models import Actor, Decision, Pair
 from review.models import CheckAnswer, DecisionDay, KnownPair
 from tests import factories
@@ -27,7 +27,9 @@ def reviewer(client):
 
 
 def decide(user, verdict="accept", *, one="", other="", **fields) -> Decision:
-    pair = factories.make_pair(0.8, left=factories.make_sku(one), right=factories.make_sku(other, language="de"))
+    skus = factories.make_sku(one), factories.make_sku(other, language="de")
+    search.index(skus)
+    pair = factories.make_pair(0.8, left=skus[0], right=skus[1])
     return decisions.decide(pair_id=pair.pk, verdict=verdict, user=user, **fields)
 
 
@@ -69,8 +71,10 @@ def test_the_history_holds_ones_own_verdicts_only_the_newest_first(client, revie
     assert titles(work(client)) == ["Pan", "Kettle"]
 
 
-@pytest.mark.parametrize(("asked", "found"), [("red kettle", ["Red enamel kettle"]), ("KOCHER", ["Red enamel kettle"]), ("X-no", [])])
-def test_it_is_searched_by_words_of_either_title(client, reviewer, asked, found):
+@pytest.mark.parametrize(("asked", "found"), [("red kettle", ["Red enamel kettle"]), ("WASSERKOCHER", ["Red enamel kettle"]), ("X-no", [])])
+@pytest.mark.parametrize("looked_at", [300, 1])
+def test_it_is_searched_by_words_of_either_title(client, reviewer, monkeypatch, asked, found, looked_at):
+    monkeypatch.setattr(search, "LOOKED_AT", looked_at)
     decide(reviewer, one="Red enamel kettle", other="Wasserkocher rot"), decide(reviewer, one="Red pan", other="Pfanne rot")
     assert titles(work(client, words=asked)) == found
 
