@@ -163,6 +163,8 @@ def undo(request: HttpRequest) -> HttpResponse:
     pair = withdrawn.pair
     assert withdrawn.withdraws is not None
     notice = _("Undone: “%(verdict)s” no longer stands.") % {"verdict": cases.VERDICTS[withdrawn.withdraws.verdict]}
+    if withdrawn.act:
+        notice = _("Undone: your latest bulk decision no longer stands.")
     escalated = (pair.stage in FOR_ADMINS) and user.is_admin
     taken = leases.take_case(user, escalated=escalated, query_id=pair.query_id) if pair.in_review else None
     if taken is None or all(shown.pk != pair.pk for shown in taken.pairs):
