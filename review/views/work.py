@@ -54,7 +54,8 @@ def _reason(decision: Decision) -> str:
 def _undo(decision: Decision) -> SafeString | str:
     if not decision.undoable:  # type: ignore[attr-defined]
         return ""
-    return format_html('<button form="undo" name="decision" value="{}">{}</button>', decision.pk, _("Take back"))
+    said = _("Take back the whole bulk") if decision.act else _("Take back")
+    return format_html('<button form="undo" name="decision" value="{}">{}</button>', decision.pk, said)
 
 
 def _with_words(rows: QuerySet[Any], words: str) -> QuerySet[Any]:

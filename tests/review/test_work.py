@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from alignment import decisions, search
+from alignment import bulk, decisions, logbook, search
 from alignment.models import Actor, Decision, Pair
 from review.models import CheckAnswer, DecisionDay, KnownPair
 from tests import factories
@@ -93,6 +95,20 @@ def test_a_verdict_is_taken_back_from_the_history(client, reviewer):
     assert "1 verdict is taken back." in answer.content.decode()
     assert Pair.objects.get(pk=decision.pair_id).standing is None
     assert "<button form=" not in work(client).content.decode()
+
+
+def test_a_bulk_act_is_taken_back_as_a_whole_by_one_of_its_verdicts(client):
+    admin = factories.make_admin()
+    client.force_login(admin)
+    made = [factories.make_pair(0.8).pk for _ in range(3)]
+    pairs = list(Pair.objects.select_related("left", "right", "score", "reverse_score", "policy", "standing").filter(pk__in=made))
+    with transaction.atomic():
+        logbook.lock()
+        bulk.apply(pairs=pairs, verdict="reject", user=admin, act=uuid.uuid4())
+    (button,) = re.findall(r'name="decision" value="(\d+)"', work(client).content.decode())
+    answer = client.post(reverse("my-work-undo"), {"decision": button}, follow=True)
+    assert "3 verdicts are taken back." in answer.content.decode()
+    assert not Pair.objects.filter(standing__isnull=False).exists()
 
 
 @pytest.mark.parametrize("asked", ["", "x", "0", "9" * 30])
