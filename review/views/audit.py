@@ -16,8 +16,9 @@ from django.views.decorators.http import require_GET
 from alignment import decisions, search
 from alignment.models import SKU, Actor, AuditEvent, Decision, Group, GroupChange, Pair, User
 from review import history, lists
-from review.lists import Column, Filter, Sort, from_day, to_day
+from review.lists import Column, Filter, Sort, Text, from_day, to_day
 from review.permissions import admin_required, person
+from review.templatetags.listings import language
 
 MOST_PEOPLE = 500
 POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
@@ -140,6 +141,13 @@ def _subject(row: Any) -> str:
     return row.sku.title[:160] if row.sku else str(row.subject)
 
 
+def _shown(row: Any) -> Text | str:
+    """Two listings are in no one language."""
+    if row.line:
+        return Text(_subject(row), "und")
+    return Text(_subject(row), row.sku.language) if row.sku else _subject(row)
+
+
 def _link(row: Any) -> str:
     if row.line:
         return reverse("pair", args=[row.pair_id])
@@ -150,9 +158,10 @@ def _detail(row: Any) -> str:
     if row.line:
         return " · ".join(str(reason) for reason in row.line.reasons)
     held = row.detail if isinstance(row.detail, dict) else {}
-    return ", ".join(f"{key} {value}" for key, value in held.items() if isinstance(value, str | int | float) and not _uuid(str(value)))[
-        :300
-    ]
+    was, now = str(held.get("from", "")), str(held.get("to", ""))
+    if row.action == "correct language":
+        was, now = language(was), language(now)
+    return f"{was} → {now}".strip() if now else ""
 
 
 AUDIT = lists.List(
@@ -161,7 +170,7 @@ AUDIT = lists.List(
         Column("when", _("When"), lambda row: row.created_at, sort="when"),
         Column("who", _("Who"), _who, link=lambda row: reverse("person", args=[row.user.pk]) if row.user else ""),
         Column("what", _("What"), lambda row: row.verdict if is_decision(row) else row.action, shown=_did),
-        Column("subject", _("About"), _subject, link=_link),
+        Column("subject", _("About"), _subject, shown=_shown, link=_link),
         Column("detail", _("Detail"), lambda row: _detail(row)),
         Column("kind", _("Kind"), lambda row: "decision" if is_decision(row) else "act", on_page=False),
         Column("id", _("Id"), lambda row: row.pk, on_page=False),
