@@ -96,7 +96,10 @@ class QueueCount(models.Model):
         verbose_name = _("queue count")
         verbose_name_plural = _("queue counts")
         constraints = [
-            models.UniqueConstraint(fields=["category", "languages", "stage"], name="a_queue_is_counted_once", nulls_distinct=False)
+            models.UniqueConstraint(fields=["category", "languages", "stage"], name="a_queue_is_counted_once"),
+            models.UniqueConstraint(
+                fields=["languages", "stage"], condition=models.Q(category__isnull=True), name="a_queue_without_category_is_counted_once"
+            ),
         ]
 
     def __str__(self) -> str:
