@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from alignment import logbook, scoring
-from alignment.models import SKU, Actor, AuditEvent, Category, CategoryAlias, User
+from alignment.models import SKU, Actor, AuditEvent, Candidate, Category, CategoryAlias, User
 
 LONGEST_PATH = 1000
 LONGEST_NAME = 200
@@ -80,6 +80,6 @@ def correct_language(*, sku: SKU, language: str, user: User) -> None:
             actor=Actor.of(user).uuid, action="correct language", subject=str(sku.uuid), detail={"from": sku.language, "to": language}
         )
         SKU.objects.filter(pk=sku.pk).update(language=language, language_origin=SKU.LanguageOrigin.CORRECTED, updated_at=timezone.now())
-        # The language may stand in the instruction.
-        scoring.set_waiting(Q(query=sku))
+        # The language may stand in the instruction, and says how the numbers on either side of a pair are read.
+        scoring.set_waiting(Q(query=sku) | Q(pk__in=Candidate.objects.filter(sku=sku).values("set")))
         scoring.wake()

@@ -153,3 +153,16 @@ def test_the_case_page_names_every_kind_in_the_readers_language(client):
     client.force_login(factories.make_reviewer())
     client.cookies["django_language"] = "zh-hans"
     assert "容量, 件数" in client.get(reverse("case")).content.decode()
+
+
+def test_a_corrected_language_is_read_anew_on_either_side():
+    from alignment import catalogue
+
+    factories.make_policy(guards=["power"])
+    pair = pair_of("Kettle 1500 W", "Wasserkocher 1.500 W")
+    assert pair.guard == "power"
+    candidate = pair.right if pair.query_id == pair.left_id else pair.left
+    catalogue.correct_language(sku=candidate, language="de", user=factories.make_admin())
+    factories.score_waiting_sets(0.95)
+    pair.refresh_from_db()
+    assert (pair.route, pair.guard) == (Pair.Route.ACCEPT, "")
