@@ -33,7 +33,7 @@ def admin(client):
 
 
 def look(client, verdict="accept", **fields):
-    return client.get(reverse("bulk-preview"), {"verdict": verdict, "sort": "since"} | fields)
+    return client.get(reverse("bulk-preview"), {"verdict": verdict, "sort": "pair"} | fields)
 
 
 def form(page) -> dict[str, str]:
@@ -251,7 +251,7 @@ def test_more_pairs_take_no_more_queries(client, admin, name, django_assert_max_
     query = factories.make_sku()
     for _ in range(12):
         factories.make_pair(0.8, left=query)
-    client.get(reverse(name), {"verdict": "reject", "sort": "since"})
+    client.get(reverse(name), {"verdict": "reject", "sort": "pair"})
     # A preview does the whole act, and undoes it.
     with django_assert_max_num_queries(12 if name == "bulk" else 48):
-        client.get(reverse(name), {"verdict": "reject", "sort": "since"})
+        client.get(reverse(name), {"verdict": "reject", "sort": "pair"})
