@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -27,6 +28,7 @@ ACTIONS: dict[str, Promise] = {
     "correct language": _("Corrected a language"),
     "retry scoring": _("Had failed sets scored again"),
     "forget note": _("Had a note forgotten"),
+    "decide in bulk": _("Decided pairs at once"),
     "undo bulk decision": _("Took back decisions made at once"),
     "import file": _("Imported a file"),
     "export groups": _("Exported groups"),
@@ -145,12 +147,22 @@ def _shown(row: Any) -> Text | str:
     """Two listings are in no one language."""
     if row.line:
         return Text(_subject(row), "und")
+    if _act(row):
+        pairs = int(row.detail.get("pairs", row.detail.get("withdrawn", 0)))
+        return ngettext("%(count)s pair", "%(count)s pairs", pairs) % {"count": pairs}
     return Text(_subject(row), row.sku.language) if row.sku else _subject(row)
+
+
+def _act(row: Any) -> str:
+    """The bulk act that an audit event is about; empty where it is about something else."""
+    return str(row.subject).removeprefix("act ") if not row.line and row.action in ("decide in bulk", "undo bulk decision") else ""
 
 
 def _link(row: Any) -> str:
     if row.line:
         return reverse("pair", args=[row.pair_id])
+    if act := _act(row):
+        return reverse("bulk-act", args=[act])
     return reverse("sku", args=[row.sku.uuid]) if row.sku else ""
 
 

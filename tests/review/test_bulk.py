@@ -201,6 +201,15 @@ def test_one_press_takes_the_whole_act_back(client, admin):
     assert Pair.objects.filter(in_review=True).count() == 3
 
 
+def test_the_audit_tells_the_act_and_its_undoing_and_leads_to_it(client, admin):
+    triangle()
+    act = press(client, look(client)).url
+    client.post(f"{act}undo/")
+    audit = client.get(reverse("audit"), {"sort": "-when"}).content.decode()
+    assert "Decided pairs at once" in audit and "Took back decisions made at once" in audit
+    assert audit.count(f'href="{act}"') == 2 and "3 pairs" in audit
+
+
 def test_what_no_longer_stands_is_left_and_told(client, admin):
     pairs = triangle()
     act = press(client, look(client)).url
