@@ -37,7 +37,7 @@ def _of_language(rows: QuerySet[Any], code: str) -> QuerySet[Any]:
 
 
 def _of_category(rows: QuerySet[Any], path: str) -> QuerySet[Any]:
-    return _with_member(rows, in_category(Membership.objects.filter(group=OuterRef("pk")), path, field="sku__category__path"))
+    return _with_member(rows, in_category(Membership.objects.filter(group=OuterRef("pk")), path, field="sku__category"))
 
 
 def _complete(rows: list[Any]) -> None:
