@@ -112,7 +112,8 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
     pairs = in_order(case.pairs)
     query = pairs[0].query
     asked = _facts(query)
-    earlier = _earlier([pair.pk for pair in pairs], user)
+    # What was decided on a known pair, and around it, would tell that it is one.
+    earlier = _earlier([] if case.is_check else [pair.pk for pair in pairs], user)
     said = facts.of(query)
     bound, counted = keys.of(user), implied.settles(pairs)
     candidates = [_candidate(pair, query, asked, said, earlier[pair.pk], user, bound, counted[pair.pk]) for pair in pairs]
@@ -130,7 +131,7 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
         "overdue": due_at is not None and due_at < timezone.now(),
         "policy": policy,
         "instruction": _instruction(policy, pairs[0], query),
-        "around": around.of(query, pairs),
+        "around": around.Around(0, 0, 0) if case.is_check else around.of(query, pairs),
         "demo": any(score.model.is_demo for pair in pairs for score in (pair.score, pair.reverse_score) if score),
     }
 

@@ -11,6 +11,7 @@ theirs until somebody who looks for a case sweeps it.
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from alignment.models import Actor, AuditEvent, Membership, Pair, User
-from review import queues
-from review.models import HeldSKU, Lease
+from review import checks, queues
+from review.models import HeldSKU, KnownPair, Lease
+from review.scopes import Scope
 
 MOST_PAIRS = 50
 ATTEMPTS = 5
@@ -45,10 +47,14 @@ class NotHeld(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """What one person holds: the lease and its open pairs, best score first."""
+    """What one person holds: the lease and its open pairs, best score first. A hidden check has one pair, as if nobody had answered it."""
 
     lease: Lease
     pairs: list[Pair]
+
+    @property
+    def is_check(self) -> bool:
+        return self.lease.check_pair_id is not None
 
 
 def take_case(user: User, *, escalated: bool = False, query_id: int | None = None) -> Case | None:
@@ -92,6 +98,15 @@ def take_ahead(user: User, *, escalated: bool = False) -> Case | None:
         if case or not goes_on:
             return case
     return None
+
+
+def take_check(user: User, known: KnownPair) -> Case | None:
+    """A check whose answer was taken back, again. None when somebody else holds one of its listings meanwhile."""
+    with transaction.atomic():
+        _in_turn(user)
+        Lease.objects.filter(reviewer=user).delete()
+    with transaction.atomic():
+        return _claim(user, _in_order(Pair.objects.filter(pk=known.pair_id)), ahead=False, known=known)
 
 
 def pair_in_hand(user: User, pair_id: int, *, escalated: bool = False) -> Case:
@@ -202,6 +217,8 @@ def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | Non
             return _claim(user, _in_order(pairs.order_by(*queues.ORDER)), ahead=ahead), True
         scope = queues.scope_of(user, escalated=escalated)
         heads = queues.next_pairs(user, scope, escalated=escalated)
+        if heads and not escalated and (check := _claim_check(user, scope, heads[0], ahead=ahead)):
+            return check, False
         for head in heads:
             # Whoever claims this case at the same moment has its first pair locked: on to the next one instead of waiting for them.
             if Pair.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=head.pk).values_list("pk").first() is None:
@@ -212,18 +229,26 @@ def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | Non
         return None, bool(heads)
 
 
-def _claim(user: User, pairs: list[Pair], *, ahead: bool) -> Case | None:
+def _claim_check(user: User, scope: Scope, head: Pair, *, ahead: bool) -> Case | None:
+    """Now and then, as often as the policy of the case that comes next says, a known pair comes before it."""
+    share = head.policy.check_share if head.policy else 0.0
+    if random.random() >= share or (known := checks.next_for(user, scope)) is None:
+        return None
+    return _claim(user, _in_order(Pair.objects.filter(pk=known.pair_id)), ahead=ahead, known=known)
+
+
+def _claim(user: User, pairs: list[Pair], *, ahead: bool, known: KnownPair | None = None) -> Case | None:
     """Hold a case's neighbourhood. None when someone else holds part of it, or nothing in it is open."""
     if not pairs:
         return None
     try:
         with transaction.atomic():
-            lease = Lease.objects.create(reviewer=user, ahead=ahead, query_id=pairs[0].query_id, expires_at=_expiry())
+            lease = Lease.objects.create(reviewer=user, ahead=ahead, query_id=pairs[0].query_id, expires_at=_expiry(), check_pair=known)
             # In the order of ids, so that two who claim at once wait for each other instead of dead-locking.
             HeldSKU.objects.bulk_create(HeldSKU(sku_id=sku, lease=lease) for sku in sorted(_neighbourhood(pairs)))
     except IntegrityError:
         return None
-    return Case(lease, pairs)
+    return Case(lease, [checks.disguised(pair) for pair in pairs] if known else pairs)
 
 
 def _neighbourhood(pairs: Sequence[Pair]) -> set[int]:
@@ -234,6 +259,10 @@ def _neighbourhood(pairs: Sequence[Pair]) -> set[int]:
 
 
 def _pairs_of(lease: Lease, user: User, *, escalated: bool) -> list[Pair]:
+    if lease.check_pair_id is not None:
+        if escalated or checks.is_answered(lease):
+            return []
+        return [checks.disguised(pair) for pair in _in_order(Pair.objects.filter(known=lease.check_pair_id))]
     held = HeldSKU.objects.filter(lease=lease).values("sku")
     return _in_order(queues.open_pairs(user, escalated=escalated).filter(query=lease.query_id, left__in=held, right__in=held))
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThan
 from django.utils import timezone
 
 from alignment.models import Actor, CandidateSet, Decision, Pair, PolicyVersion, User
@@ -24,6 +25,7 @@ from review.scopes import Scope
 Stage = Pair.Stage
 FOR_EVERYONE = (Stage.FIRST, Stage.SECOND)
 ORDER = ("-priority", "order_key", "pk")
+HEAD = ("pk", "query", "policy__check_share")
 COUNTED = 10_000
 # Up to here counting costs less than asking whether it is worth it.
 FEW = 1000
@@ -53,14 +55,26 @@ def open_pairs(user: User, *, escalated: bool) -> QuerySet[Pair]:
 
     Without those they found unsure themselves, and without those that want somebody else's opinion than theirs.
     """
-    pairs = Pair.objects.filter(open_to(user), in_review=True, stage__in=stages(escalated=escalated))
+    pairs = Pair.objects.filter(in_review=True, stage__in=stages(escalated=escalated))
     if escalated:
-        return pairs if user.is_admin else pairs.none()
+        return pairs.filter(open_to(user)) if user.is_admin else pairs.none()
+    return pairs.filter(Q(stage=Stage.FIRST) | open_to(user)).filter(_not_unsure_of(user))
+
+
+def _open_at(user: User, stage: Pair.Stage) -> QuerySet[Pair]:
+    """Those of `open_pairs` in one stage, by conditions of that stage only."""
+    pairs = Pair.objects.filter(in_review=True, stage=stage)
+    if stage in FOR_ADMINS and not user.is_admin:
+        return pairs.none()
+    return pairs.filter(_not_unsure_of(user)) if stage == Stage.FIRST else pairs.filter(open_to(user))
+
+
+def _not_unsure_of(user: User) -> Q:
     actor = Actor.objects.filter(user=user).values("uuid")[:1]
     mine = Decision.objects.filter(pair=OuterRef("pk"), actor=Subquery(actor), verdict=Decision.Verdict.UNSURE, withdrawn_by__isnull=True)
     # Only for the few on which an unsure stands is the log looked at; NOT (a AND b) would lose the pairs on which nothing stands.
-    others = Q(standing__isnull=True) | ~Q(standing__verdict=Decision.Verdict.UNSURE) | Q(mine__isnull=True)
-    return pairs.alias(mine=Subquery(mine.order_by().values("pk")[:1])).filter(others)
+    none = LessThan(Coalesce(Subquery(mine.order_by().values("pk")[:1]), -1), 0)
+    return Q(standing__isnull=True) | ~Q(standing__verdict=Decision.Verdict.UNSURE) | Q(none)
 
 
 def scope_of(user: User, *, escalated: bool, narrowed: bool = True) -> Scope:
@@ -70,9 +84,9 @@ def scope_of(user: User, *, escalated: bool, narrowed: bool = True) -> Scope:
 
 def next_pairs(user: User, scope: Scope, *, escalated: bool) -> list[Pair]:
     """The first pairs, in the queue's order, of cases that fit and in which no SKU is held."""
-    free = _free(open_pairs(user, escalated=escalated))
-    found = _overdue(free, scope) or _in_order(free, scope, stages(escalated=escalated))
-    return found[:AT_ONCE]
+    if overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope):
+        return overdue
+    return _in_order([_free(_open_at(user, stage)) for stage in stages(escalated=escalated)], scope)[:AT_ONCE]
 
 
 def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
@@ -140,39 +154,54 @@ def _free(pairs: QuerySet[Pair]) -> QuerySet[Pair]:
     held = HeldSKU.objects.values("sku")
     touched = Pair.objects.filter(Q(left__in=held) | Q(right__in=held), in_review=True, query=OuterRef("query"))
     free = pairs.exclude(left__in=held).exclude(right__in=held)
-    return free.alias(touched=Subquery(touched.order_by().values("pk")[:1])).filter(touched__isnull=True)
+    # Below zero for none: a planner takes IS NULL for rare, and would sort everything instead of reading the first in order.
+    return free.alias(touched=Coalesce(Subquery(touched.order_by().values("pk")[:1]), -1)).filter(touched__lt=0)
 
 
 def _overdue(free: QuerySet[Pair], scope: Scope) -> list[Pair]:
     """What should have been decided before now, the longest overdue first, as far as it is among the first thousand."""
     overdue = Pair.objects.filter(in_review=True, due_at__lt=timezone.now()).order_by("due_at", "pk")
     first = free.filter(scope.fitting(), pk__in=overdue.values("pk")[:OVERDUE_AT_ONCE])
-    return list(first.order_by("due_at", "pk").only("pk", "query", "policy")[:AT_ONCE])
+    return list(first.order_by("due_at", "pk").select_related("policy").only(*HEAD)[:AT_ONCE])
 
 
-def _in_order(free: QuerySet[Pair], scope: Scope, wanted: tuple[Pair.Stage, ...]) -> list[Pair]:
-    """The first of each part that has an index of its own: of a category, else of a pair of languages, else of all."""
-    heads: list[int | None]
+def _in_order(free: list[QuerySet[Pair]], scope: Scope) -> list[Pair]:
+    """The first of each part that has an index of its own: in each stage, of a category, else of a pair of languages, else of all."""
     if scope.subtrees is not None:
-        inside = free.filter(scope.of_languages(), category=OuterRef("pk"))
-        rows = scope.categories().order_by().values_list(*(_head(inside, stage) for stage in wanted))
-        heads = [head for row in rows for head in row]
+        heads = _of_categories(free, scope)
     elif scope.languages is not None and len(scope.languages) <= MOST_LANGUAGES:
-        parts = [_head(free.filter(languages=languages), stage) for languages in sorted(scope.languages) for stage in wanted]
-        # Any one row: only what is looked up beside it matters, all in one query.
-        heads = [head for row in PolicyVersion.objects.order_by("pk").values_list(*parts)[:1] for head in row] if parts else []
+        heads = _of_languages(free, scope.languages)
     else:
-        fitting = free.filter(scope.fitting())
-        heads = [pk for stage in wanted for pk in fitting.filter(stage=stage).order_by(*ORDER).values_list("pk", flat=True)[:AT_ONCE]]
-    return list(Pair.objects.filter(pk__in=[head for head in heads if head is not None]).order_by(*ORDER).only("pk", "query", "policy"))
+        heads = [pk for pairs in free for pk in pairs.filter(scope.fitting()).order_by(*ORDER).values_list("pk", flat=True)[:AT_ONCE]]
+    return list(Pair.objects.filter(pk__in=heads).order_by(*ORDER).select_related("policy").only(*HEAD))
 
 
-def _head(pairs: QuerySet[Pair], stage: Pair.Stage) -> Subquery:
-    return Subquery(pairs.filter(stage=stage).order_by(*ORDER).values("pk")[:1])
+def _of_categories(free: list[QuerySet[Pair]], scope: Scope) -> list[int]:
+    """Where languages count too, a category without any fitting pair is read to its end: first those known to have one, then all."""
+    inside = [pairs.filter(scope.of_languages(), category=OuterRef("pk")) for pairs in free]
+    categories = scope.categories().order_by()
+    counted = QueueCount.objects.filter(scope.of_languages(), category=OuterRef("pk"), pairs__gt=0)
+    for some in [categories] if scope.languages is None else [categories.filter(Exists(counted)), categories]:
+        rows = some.values_list(*map(_head, inside))
+        if heads := [head for row in rows for head in row if head is not None]:
+            return heads
+    return []
 
 
-def _overdue_at_most(pairs: QuerySet[Pair]) -> int:
-    return pairs.order_by("due_at", "pk")[:OVERDUE_AT_ONCE].count()
+def _of_languages(free: list[QuerySet[Pair]], languages: frozenset[str]) -> list[int]:
+    """Most pairs of languages never occur: first those known to be open, then all."""
+    counted = set(QueueCount.objects.filter(languages__in=languages, pairs__gt=0).values_list("languages", flat=True))
+    for some in (counted, languages - counted):
+        parts = [_head(pairs.filter(languages=one)) for one in sorted(some) for pairs in free]
+        # Any one row: only what is looked up beside it matters, all in one query.
+        row = PolicyVersion.objects.order_by("pk").values_list(*parts)[0] if parts else ()
+        if heads := [head for head in row if head is not None]:
+            return heads
+    return []
+
+
+def _head(pairs: QuerySet[Pair]) -> Subquery:
+    return Subquery(pairs.order_by(*ORDER).values("pk")[:1])
 
 
 def _end_of_today() -> datetime:

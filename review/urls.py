@@ -92,6 +92,7 @@ urlpatterns: list[URLPattern] = [
     path("catalogue/skus/<uuid:sku>/review/", skus.review, name="sku-review"),
     path("pairs/<int:pair_id>/", pairs.detail, name="pair"),
     path("pairs/<int:pair_id>/withdraw/", pairs.withdraw, name="pair-withdraw"),
+    path("pairs/<int:pair_id>/known/", pairs.known, name="known-pair"),
     path("pairs/<int:pair_id>/forget/", pairs.forget, name="pair-forget"),
     path("bulk/", bulk.page, name="bulk"),
     path("bulk/preview/", bulk.preview, name="bulk-preview"),

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 from alignment import decisions, implied
 from alignment.models import Actor, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
-from review import cases, keys, leases, queues, scopes
+from review import cases, checks, keys, leases, queues, scopes
 from review.permissions import admin_required, person, reviewer_required
 
 
@@ -104,7 +104,10 @@ def decide(request: HttpRequest) -> HttpResponse:
 
 def _repeated(user: User, request_id: uuid.UUID | None, pair_id: int) -> bool:
     """Whether this very press was answered before: its case may be gone by now, and that is no fault of the person's."""
-    return request_id is not None and Decision.objects.filter(request_id=request_id, pair=pair_id, actor=Actor.of(user).uuid).exists()
+    if request_id is None:
+        return False
+    decided = Decision.objects.filter(request_id=request_id, pair=pair_id, actor=Actor.of(user).uuid)
+    return decided.exists() or checks.repeated(user, request_id, pair_id)
 
 
 def _decide(request: HttpRequest, user: User, pair_id: int, request_id: uuid.UUID | None, *, escalated: bool) -> Told:
@@ -128,16 +131,20 @@ def _take_verdict(request: HttpRequest, user: User, pair_id: int, request_id: uu
         pair = next(pair for pair in held.pairs if pair.pk == pair_id)
         if (shown := request.POST.get("seen")) and shown != cases.seen(user, pair):
             raise decisions.Outdated(_("A shop changed one of the texts since you looked."))
-        decisions.decide(
-            pair_id=pair_id,
-            verdict=request.POST.get("verdict", "reject" if reason else ""),
-            user=user,
-            seconds=_seconds(request.POST.get("seconds")),
-            note=request.POST.get("note", ""),
-            request_id=request_id,
-            seen_standing=_number(request.POST.get("seen_standing")),
-            reject_reason=reason,
-        )
+        verdict, seconds = request.POST.get("verdict", "reject" if reason else ""), _seconds(request.POST.get("seconds"))
+        if held.is_check:
+            checks.answer(lease=held.lease, verdict=verdict, user=user, seconds=seconds, request_id=request_id)
+        else:
+            decisions.decide(
+                pair_id=pair_id,
+                verdict=verdict,
+                user=user,
+                seconds=seconds,
+                note=request.POST.get("note", ""),
+                request_id=request_id,
+                seen_standing=_number(request.POST.get("seen_standing")),
+                reject_reason=reason,
+            )
     order = [pair.pk for pair in cases.in_order(held.pairs)]
     place = order.index(pair_id)
     return Told(notice=cases.told(pair), current=next(iter(order[place + 1 :] + order[:place]), None))
@@ -153,6 +160,10 @@ def undo(request: HttpRequest) -> HttpResponse:
         return stranger
     try:
         press = _uuid(request.POST.get("press"))
+        if check := checks.take_back(user, press):
+            notice = _("Undone: “%(verdict)s” no longer stands.") % {"verdict": cases.VERDICTS[check.verdict]}
+            taken = leases.take_check(user, check.known) or leases.take_case(user, escalated=escalated)
+            return _answer(request, user, taken, Told(notice=notice, current=check.known.pair_id), escalated=escalated)
         withdrawn = _take_back(user, press) if press else decisions.undo(user=user)
     except decisions.DecisionError as error:
         told = Told(False, str(error), status=409)

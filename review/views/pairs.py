@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from alignment import decisions
 from alignment.models import Decision, Note, Pair
-from review import records
+from review import checks, records
 from review.permissions import admin_required, person, reviewer_required
 
 SHOWN = (
@@ -33,7 +33,26 @@ SHOWN = (
 @require_GET
 def detail(request: HttpRequest, pair_id: int) -> HttpResponse:
     pair = get_object_or_404(Pair.objects.select_related(*SHOWN), pk=pair_id)
-    return render(request, "review/pair.html", records.describe_pair(pair, person(request)))
+    user = person(request)
+    known = checks.known(pair) if user.is_admin else None
+    return render(request, "review/pair.html", records.describe_pair(pair, user) | {"known": known})
+
+
+@admin_required
+@require_POST
+def known(request: HttpRequest, pair_id: int) -> HttpResponse:
+    """Mix the pair in as a hidden check whose answer is the `verdict`, or, without one, no more."""
+    pair, verdict = get_object_or_404(Pair.objects.select_related("left", "right"), pk=pair_id), request.POST.get("verdict", "")
+    try:
+        if not verdict:
+            checks.retire(pair=pair, user=person(request))
+            messages.success(request, _("The pair is asked as a hidden check no more."))
+        else:
+            checks.mark(pair=pair, verdict=verdict, user=person(request))
+            messages.success(request, _("From now on the pair is a hidden check, asked of each reviewer once at most."))
+    except decisions.DecisionError as error:
+        messages.error(request, str(error))
+    return redirect("pair", pair_id=pair_id)
 
 
 @reviewer_required

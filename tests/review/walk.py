@@ -69,7 +69,7 @@ NONE = {
     "pair-withdraw", "pair-forget", "policy-effect", "policy-trial", "policy-inherit", "evaluation-cancel", "evaluation-report",
     "candidates-cancel", "group-export", "run-cancel", "run-retry", "progress", "retry", "settle", "insights-data", "import-discard",
     "import-errors", "member-deactivate", "member-reactivate", "invitation-withdraw", "token-revoke", "category-add", "category-delete",
-    "category-change", "my-work-undo", "my-work-data", "team-data", "work-on", "hold-free",
+    "category-change", "my-work-undo", "my-work-data", "team-data", "work-on", "hold-free", "known-pair",
 }  # fmt: skip
 NOT_FOUND = "/nothing/"
 

@@ -1,0 +1,149 @@
+"""Hidden checks: they look like any case, are asked once, never enter the log, and can be taken back."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+from django.urls import reverse
+
+from alignment import decisions
+from alignment.models import AuditEvent, Decision, Group, Pair
+from review import checks, leases, queues
+from review.models import CheckAnswer, KnownPair, Lease
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def known():
+    """A pair that an admin decided and marked, under a policy that has every case preceded by a check; and two real cases."""
+    admin = factories.make_admin()
+    factories.make_policy(check_share=1.0)
+    pair = factories.make_pair(0.8)
+    decisions.decide(pair_id=pair.pk, verdict="accept", user=admin, note="seen both boxes")
+    pair.refresh_from_db()
+    made = checks.mark(pair=pair, verdict="accept", user=admin)
+    factories.make_pair(0.8), factories.make_pair(0.8)
+    return made
+
+
+@pytest.fixture
+def reviewer(client):
+    user = factories.make_reviewer()
+    client.force_login(user)
+    return user
+
+
+def press(client, pair, verdict, **fields):
+    page = {"pair": pair.pk, "verdict": verdict, "seconds": "2", "request_id": str(uuid.uuid4()), "seen_standing": ""}
+    return client.post(reverse("decide"), page | fields, **HTMX)
+
+
+def test_a_check_looks_like_any_other_case(client, reviewer, known):
+    check = client.get(reverse("case"))
+    press(client, known.pair, "accept")
+    real = client.get(reverse("case"))
+    assert [candidate.pair.pk for candidate in check.context["candidates"]] == [known.pair_id]
+    assert real.context["candidates"][0].pair.pk != known.pair_id
+
+    def shape(page):
+        html = page.content.decode().split('<div id="case"')[1]
+        html = re.sub(r"kettle number \d+|\d+|[0-9a-f-]{32,}", "#", html.lower())
+        return re.sub(r"\s+", " ", re.sub(r'(value|data-lease|title|datetime)="[^"]*"', "", html))
+
+    assert shape(check) == shape(real)
+    assert "seen both boxes" not in check.content.decode()
+
+
+def test_the_count_of_what_is_left_does_not_tell(client, reviewer, known):
+    leases.take_case(reviewer)
+    assert queues.left(reviewer).pairs == 3
+    press(client, known.pair, "accept")
+    assert queues.left(reviewer).pairs == 2
+
+
+def test_an_answer_is_kept_beside_the_log_and_moves_no_group(client, reviewer, known):
+    before = Decision.objects.count(), Group.objects.count(), Pair.objects.get(pk=known.pair_id).standing_id
+    client.get(reverse("case"))
+    press(client, known.pair, "reject")
+    answer = CheckAnswer.objects.get()
+    assert (answer.known, answer.reviewer, answer.verdict, answer.seconds) == (known, reviewer, "reject", 2.0)
+    assert (Decision.objects.count(), Group.objects.count(), Pair.objects.get(pk=known.pair_id).standing_id) == before
+
+
+def test_a_press_that_arrives_twice_is_one_answer(client, reviewer, known):
+    client.get(reverse("case"))
+    request_id = str(uuid.uuid4())
+    for _ in range(2):
+        assert press(client, known.pair, "reject", request_id=request_id).status_code == 200
+    assert CheckAnswer.objects.count() == 1
+
+
+def test_undo_takes_an_answer_back_and_asks_again(client, reviewer, known):
+    client.get(reverse("case"))
+    press(client, known.pair, "reject")
+    answer = client.post(reverse("undo"), **HTMX)
+    assert "Undone" in answer.content.decode()
+    assert [candidate.pair.pk for candidate in answer.context["candidates"]] == [known.pair_id]
+    assert not CheckAnswer.objects.exists()
+
+
+def test_undo_after_a_later_verdict_takes_that_back_first(client, reviewer, known):
+    client.get(reverse("case"))
+    answer = press(client, known.pair, "accept")
+    real = answer.context["candidates"][0].pair
+    press(client, real, "reject")
+    client.post(reverse("undo"), **HTMX)
+    assert CheckAnswer.objects.exists()
+    assert Pair.objects.get(pk=real.pk).standing is None
+
+
+def test_a_person_is_asked_once_and_never_what_they_decided_themselves(reviewer, known):
+    scope = queues.scope_of(reviewer, escalated=False)
+    assert checks.next_for(reviewer, scope) == known
+    CheckAnswer.objects.create(known=known, reviewer=reviewer, verdict="accept")
+    assert checks.next_for(reviewer, scope) is None
+    decider = known.author
+    assert checks.next_for(decider, scope) is None
+
+
+def test_no_check_is_asked_where_the_policy_wants_none_or_nothing_else_waits(reviewer, known):
+    Pair.objects.filter(in_review=True).update(in_review=False)
+    assert leases.take_case(reviewer) is None
+    factories.make_policy(check_share=0.0)
+    real = factories.make_pair(0.8)
+    assert leases.take_case(reviewer).pairs == [real]
+
+
+def test_an_admin_marks_and_retires_a_known_pair_on_the_record(client):
+    pair = factories.make_pair(0.95)
+    client.force_login(factories.make_admin())
+    assert "Certainly the same" in client.get(reverse("pair", args=[pair.pk])).content.decode()
+    client.post(reverse("known-pair", args=[pair.pk]), {"verdict": "reject"})
+    assert (KnownPair.objects.get().verdict, KnownPair.objects.get().retired_at) == ("reject", None)
+    assert "Ask it no more" in client.get(reverse("pair", args=[pair.pk])).content.decode()
+    client.post(reverse("known-pair", args=[pair.pk]))
+    assert KnownPair.objects.get().retired_at
+    assert list(AuditEvent.objects.filter(action__endswith="known pair").order_by("pk").values_list("action", flat=True)) == [
+        "mark known pair",
+        "retire known pair",
+    ]
+
+
+def test_nobody_else_marks_a_pair_or_sees_that_it_is_known(client, reviewer, known):
+    assert client.post(reverse("known-pair", args=[known.pair_id]), {"verdict": "reject"}).status_code == 403
+    assert "idden check" not in client.get(reverse("pair", args=[known.pair_id])).content.decode()
+    assert KnownPair.objects.get().verdict == "accept"
+
+
+def test_a_check_ahead_is_held_like_any_case(reviewer, known):
+    factories.make_pair(0.8)
+    CheckAnswer.objects.create(known=known, reviewer=reviewer, verdict="accept")
+    leases.take_case(reviewer)
+    CheckAnswer.objects.all().delete()
+    ahead = leases.take_ahead(reviewer)
+    assert ahead.is_check and Lease.objects.get(ahead=True).check_pair == known
