@@ -164,6 +164,7 @@ READ_ONLY: dict[type[Any], dict[str, Any]] = {
     models.CategoryAlias: {"list_display": ("path", "category"), "list_select_related": ("category",)},
     models.CategoryChange: {"list_display": ("created_at", "kind", "before", "after", "status", "author")},
     models.RunEvent: {"list_display": ("at", "run", "what", "author")},
+    models.Invitation: {"list_display": ("name", "role", "author", "expires_at", "accepted_at"), "exclude": ("secret_hash",)},
     models.RowError: {"list_display": ("run", "line", "column", "reason"), "list_select_related": ("run__source",)},
     models.ImportRun: {"list_display": ("file_name", "source", "status", "rows_read", "error_count"), "list_select_related": ("source",)},
 }
@@ -204,7 +205,7 @@ SECTIONS: tuple[tuple[Any, tuple[type[Any], ...]], ...] = (
     (_("Decisions"), (models.Decision, models.Pair, models.Conflict, models.Note)),
     (_("Groups"), (models.Group, models.Membership, models.GroupChange)),
     (_("Policies"), (models.PolicyVersion, models.PolicyRollout)),
-    (_("People"), (User, models.ApiToken, models.Actor, models.AuditEvent, AccessAttempt)),
+    (_("People"), (User, models.Invitation, models.ApiToken, models.Actor, models.AuditEvent, AccessAttempt)),
 )
 
 

@@ -51,6 +51,7 @@ MOST_UPDATES = 20
 ROUTED = {"route", "guard", "score", "reverse_score", "policy", "query", "category", *open_pairs.FIELDS}
 WRITTEN = {field.name: field.attname for field in Pair._meta.concrete_fields if field.name in ROUTED}
 ALIVE_FOR = timedelta(seconds=60)
+MOST_WORKERS, MOST_SILENT = 500, 5
 
 
 @dataclass(frozen=True)
@@ -497,5 +498,13 @@ def report(
     )
 
 
+def workers() -> tuple[list[Worker], list[Worker]]:
+    """Those that were heard from within a minute, by name, and the latest of those that were not."""
+    since = timezone.now() - ALIVE_FOR
+    newest = Worker.objects.select_related("model").order_by("-seen_at")[:MOST_WORKERS]
+    alive = sorted((worker for worker in newest if worker.seen_at >= since), key=lambda worker: worker.name)
+    return alive, [worker for worker in newest if worker.seen_at < since][:MOST_SILENT]
+
+
 def alive_workers() -> list[Worker]:
-    return list(Worker.objects.select_related("model").filter(seen_at__gte=timezone.now() - ALIVE_FOR).order_by("name"))
+    return workers()[0]

@@ -62,7 +62,7 @@ def retry(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest) -> dict[str, Any]:
     counts = scoring.progress()
     total = sum(counts.values())
-    alive = scoring.alive_workers()
+    alive, silent = scoring.workers()
     failed = CandidateSet.objects.filter(status=CandidateSet.Status.PARKED).select_related("query__source").order_by("pk")
     shown = list(failed[:MOST_SHOWN])
     _attach_texts(shown)
@@ -76,7 +76,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "total": total,
         "unscored": counts[CandidateSet.Status.PENDING] + counts[CandidateSet.Status.CLAIMED],
         "workers": alive,
-        "silent": Worker.objects.exclude(pk__in=[worker.pk for worker in alive]).order_by("-seen_at")[:5],
+        "silent": silent,
         "failed": shown,
         "errors": failed.order_by().values("error").annotate(count=Count("id")).order_by("-count")[:MOST_ERRORS] if shown else [],
         "demo": any(model.is_demo for model in models),
