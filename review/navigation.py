@@ -150,7 +150,9 @@ def place(request: HttpRequest) -> Place:
         if current is not None:
             pages, help_at = links, current.help
             if here != current.url:
-                crumbs = [areas[-1].link] * (len(links) > 1) + [link for link in links if link.current]
+                # An area's own link is its first page: it is not said twice.
+                above = [link for link in links if link.current]
+                crumbs = above if above[0].href == areas[-1].link.href else [areas[-1].link, *above]
     return Place(areas, pages if len(pages) > 1 else [], crumbs, _help(help_at))
 
 
