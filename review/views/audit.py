@@ -29,6 +29,7 @@ ACTIONS: dict[str, Promise] = {
     "retry scoring": _("Had failed sets scored again"),
     "forget note": _("Had a note forgotten"),
     "decide in bulk": _("Decided pairs at once"),
+    "free case": _("Freed a case"),
     "undo bulk decision": _("Took back decisions made at once"),
     "import file": _("Imported a file"),
     "export groups": _("Exported groups"),
@@ -144,13 +145,13 @@ def _subject(row: Any) -> str:
 
 
 def _shown(row: Any) -> Text | str:
-    """Two listings are in no one language."""
+    """Two listings are in no one language, nor is what an act kept as its subject."""
     if row.line:
         return Text(_subject(row), "und")
     if _act(row):
         pairs = int(row.detail.get("pairs", row.detail.get("withdrawn", 0)))
         return ngettext("%(count)s pair", "%(count)s pairs", pairs) % {"count": pairs}
-    return Text(_subject(row), row.sku.language) if row.sku else _subject(row)
+    return Text(_subject(row), row.sku.language if row.sku else "und")
 
 
 def _act(row: Any) -> str:

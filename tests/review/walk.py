@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
-from alignment import decisions, rerank, scoring
+from alignment import bulk, decisions, rerank, scoring
 from alignment.models import SKU, Actor, Category, EvaluationRun, Group, ImportRun, Pair, RerankRequest, RowError, Upload, User
 from review import figures, people
 from review.models import QueueCount
@@ -33,6 +34,7 @@ class World:
     asked: RerankRequest
     export: Any
     secret: str
+    act: uuid.UUID
 
 
 Path = Callable[[World], str]
@@ -41,11 +43,15 @@ Path = Callable[[World], str]
 PLAIN = (
     "home", "case", "paused", "keys", "escalated", "catalogue", "policies", "playground", "evaluations", "candidates", "group-exports",
     "runs", "scoring", "conflicts", "insights", "imports", "change-password", "password_change_done", "style",
-    "settings", "people", "invite", "tokens", "categories", "my-work", "team", "queues", "holds",
+    "settings", "people", "invite", "tokens", "categories", "my-work", "team", "bulk", "groups", "audit", "queues", "holds",
 )  # fmt: skip
 PAGES: dict[str, Path] = {name: lambda world, name=name: reverse(name) for name in PLAIN} | {  # type: ignore[misc]
     "help": lambda world: reverse("help", args=["admins"]),
     "search": lambda world: reverse("search") + "?q=推车",
+    "bulk-preview": lambda world: reverse("bulk-preview") + "?verdict=reject&sort=since",
+    "bulk-act": lambda world: reverse("bulk-act", args=[world.act]),
+    "group": lambda world: reverse("group", args=[world.group.uuid]),
+    "person": lambda world: reverse("person", args=[world.reviewer.pk]),
     "sku": lambda world: reverse("sku", args=[world.sku.uuid]),
     "pair": lambda world: reverse("pair", args=[world.pair.pk]),
     "category": lambda world: reverse("category", args=[world.category.pk]),
@@ -69,7 +75,8 @@ NONE = {
     "pair-withdraw", "pair-forget", "policy-effect", "policy-trial", "policy-inherit", "evaluation-cancel", "evaluation-report",
     "candidates-cancel", "group-export", "run-cancel", "run-retry", "progress", "retry", "settle", "insights-data", "import-discard",
     "import-errors", "member-deactivate", "member-reactivate", "invitation-withdraw", "token-revoke", "category-add", "category-delete",
-    "category-change", "my-work-undo", "my-work-data", "team-data", "work-on", "hold-free", "known-pair",
+    "category-change", "my-work-undo", "my-work-data", "team-data", "bulk-decide", "bulk-undo", "group-file", "work-on", "hold-free",
+    "known-pair",
 }  # fmt: skip
 NOT_FOUND = "/nothing/"
 
@@ -133,6 +140,7 @@ def world() -> World:
         asked=_asked(admin),
         export=_export(admin),
         secret=_secret(admin),
+        act=_act(admin),
     )
 
 
@@ -169,6 +177,14 @@ def _asked(admin: User) -> RerankRequest:
         answers = [rerank.Answer(0.0, 0.8 - 0.2 * place, 9, 0) for place in range(len(claimed.documents))]
         rerank.answer(claimed, holder="w", model=factories.make_model(is_demo=True), answers=answers)
     return asked
+
+
+def _act(admin: User) -> uuid.UUID:
+    """Two pairs rejected at once."""
+    act = uuid.uuid4()
+    pairs = [factories.make_pair(0.8, left=named(f"批量商品 {n}"), right=named(f"批量候选 {n}")) for n in range(2)]
+    bulk.apply(pairs=pairs, verdict="reject", user=admin, act=act)
+    return act
 
 
 def _secret(admin: User) -> str:
