@@ -118,7 +118,8 @@ def _matching(query: Query) -> list[int]:
         asked = " & ".join(words)
         codes = f"'#{query.code}':*" if query.code else ""
         return _run(
-            "SELECT sku_id FROM alignment_searchtext WHERE array_to_tsvector(string_to_array(tokens, ' ')) @@ %s::tsquery LIMIT %s",
+            "SELECT sku_id FROM alignment_searchtext WHERE array_to_tsvector(string_to_array(tokens, ' ')) @@ %s::tsquery "
+            "ORDER BY sku_id DESC LIMIT %s",
             [codes, asked],
         )
     words = [f'"{word}"' for word in query.words] + ([f'"{query.begun}"*'] if query.begun else [])
@@ -135,7 +136,7 @@ def _run(sql: str, asked: Iterable[str]) -> list[int]:
     # SQLite's transactions would take the write lock.
     with transaction.atomic() if connection.vendor == "postgresql" else nullcontext(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # A word that is thought frequent would otherwise be looked for in row after row.
+            # The newest first: frequent words are met by walking back from the end, rare ones by the index of tokens, never all rows.
             cursor.execute("SET LOCAL enable_seqscan = off")
         for one in asked:
             if one:
