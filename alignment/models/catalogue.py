@@ -97,6 +97,7 @@ class SKU(models.Model):
         indexes = [
             models.Index(fields=["updated_at", "id"], name="skus_by_change"),
             models.Index(fields=["source", "updated_at", "id"], name="skus_of_a_source_by_change"),
+            models.Index(fields=["source", "language", "updated_at", "id"], name="skus_of_both_by_change"),
             models.Index(fields=["language", "updated_at", "id"], name="skus_of_a_language_by_change"),
             models.Index(fields=["updated_at", "id"], condition=Q(delisted_at__isnull=False), name="delisted_skus_by_change"),
         ]

@@ -19,7 +19,7 @@ from review import grouped, lists
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import person, reviewer_required
 from review.templatetags.listings import language
-from review.views.skus import categories, in_category, languages, sources
+from review.views.skus import categories, in_category, languages, of_source, sources
 
 STREAMED = {"csv": ("text/csv; charset=utf-8", export.as_csv), "ndjson": ("application/x-ndjson", export.as_ndjson)}
 
@@ -29,7 +29,7 @@ def _with_member(rows: QuerySet[Any], members: QuerySet[Membership]) -> QuerySet
 
 
 def _of_source(rows: QuerySet[Any], name: str) -> QuerySet[Any]:
-    return _with_member(rows, Membership.objects.filter(group=OuterRef("pk"), sku__source__name=name))
+    return _with_member(rows, of_source(Membership.objects.filter(group=OuterRef("pk")), name, field="sku__source"))
 
 
 def _of_language(rows: QuerySet[Any], code: str) -> QuerySet[Any]:
