@@ -150,3 +150,9 @@ def test_nobody_is_led_to_a_page_that_is_refused_to_them(client, make):
     assert len(hrefs) > 5
     for href in hrefs:
         assert client.get(href, follow=True).status_code == 200, href
+
+
+def test_help_leads_to_headings_that_exist():
+    for entry in (entry for area in navigation.AREAS for entry in area.entries if navigation.address(entry.url)):
+        page, _hash, heading = entry.help.partition("#")
+        assert not heading or heading in dict(manual.read(page).headings), f"{entry.url} leads to {entry.help}"
