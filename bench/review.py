@@ -65,6 +65,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alignment.settings")
     os.environ.setdefault("VAR_DIR", tempfile.mkdtemp(prefix="alignment-bench-"))
     os.environ["ALLOWED_HOSTS"] = "127.0.0.1"
+    os.environ.setdefault("LOG_LEVEL", "WARNING")
     import django
 
     django.setup()
@@ -323,7 +324,9 @@ async def work(sessions: list[str], args: argparse.Namespace, stop: float) -> No
 def client(base: str, session: str) -> httpx2.AsyncClient:
     token = secrets.token_hex(16)
     headers = {"X-CSRFToken": token, "Origin": base}
-    return httpx2.AsyncClient(base_url=base, cookies={"sessionid": session, "csrftoken": token}, headers=headers, timeout=60)
+    # Given up before gunicorn closes it at two seconds.
+    limits = httpx2.Limits(keepalive_expiry=1)
+    return httpx2.AsyncClient(base_url=base, cookies={"sessionid": session, "csrftoken": token}, headers=headers, limits=limits, timeout=60)
 
 
 async def count_beside(stop: float) -> None:
