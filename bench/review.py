@@ -324,8 +324,8 @@ async def work(sessions: list[str], args: argparse.Namespace, stop: float) -> No
 def client(base: str, session: str) -> httpx2.AsyncClient:
     token = secrets.token_hex(16)
     headers = {"X-CSRFToken": token, "Origin": base}
-    # Given up before gunicorn closes it at two seconds.
-    limits = httpx2.Limits(keepalive_expiry=1)
+    # A connection a request: the server closes an idle one after two seconds, maybe while it is written to.
+    limits = httpx2.Limits(max_keepalive_connections=0)
     return httpx2.AsyncClient(base_url=base, cookies={"sessionid": session, "csrftoken": token}, headers=headers, limits=limits, timeout=60)
 
 

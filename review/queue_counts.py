@@ -22,7 +22,7 @@ from review.scopes import Scope
 NEVER_SOONER = timedelta(seconds=14)
 # Counting takes at most this share of the time, however large the database.
 LARGEST_SHARE = 0.05
-SECONDS = "queue counts: seconds"
+SECONDS = "queue-counts-seconds"
 
 
 @dataclass
