@@ -6,7 +6,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.evaluation import metrics
@@ -55,6 +55,7 @@ def test_bounds_are_exact() -> None:
     }
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_an_interval_lies_within_what_was_seen(values: list[float]) -> None:
     low, high = metrics.interval(values, [str(i % 5) for i in range(len(values))])
