@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
-from alignment import decisions, export
+from alignment import decisions, export, groups
 from alignment.models import SKU, Decision
 from tests.api.test_api import Api, reading, writing  # noqa: F401
 from tests.factories import make_pair, make_reviewer
@@ -77,6 +78,35 @@ def test_a_decision_between_two_reads_of_a_page_does_not_tear_it(reading: Api, m
     assert sorted(len(group["members"]) for group in body["results"]) == [2, 2]
     assert body["position"] < Decision.objects.latest("pk").pk
     assert {group["position"] for group in body["results"]} <= set(range(body["position"] + 1))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_groups_are_verified_as_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decision that comes while the log is folded is no difference."""
+    if connection.vendor == "sqlite" and connection.is_in_memory_db():
+        pytest.skip("the in-memory database has no second connection that writes while another reads")
+    make_pair(0.95)
+    bridge, user, accept_key = make_pair(0.8), make_reviewer(), groups.accept_key
+    writers: list[threading.Thread] = []
+
+    def decide() -> None:
+        try:
+            decisions.decide(pair_id=bridge.pk, verdict="accept", user=user)
+        finally:
+            connection.close()
+
+    def late(standing: Any) -> Any:
+        if not writers:
+            writers.append(threading.Thread(target=decide))
+            writers[0].start()
+            writers[0].join(20)
+        return accept_key(standing)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(groups, "accept_key", late)
+        call_command("verify_groups")
+    assert Decision.objects.filter(by="person").exists()
+    call_command("verify_groups")
 
 
 @pytest.mark.django_db(transaction=True)

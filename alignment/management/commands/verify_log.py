@@ -3,13 +3,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from alignment import decisions
+from alignment.export import snapshot
 
 
 class Command(BaseCommand):
     help = "Check the decision log: triggers, withdrawals, standing decisions, notes."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        problems = decisions.verify()
+        with snapshot():
+            problems = decisions.verify()
         for problem in problems:
             self.stderr.write(problem)
         if problems:
