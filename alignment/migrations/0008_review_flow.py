@@ -20,6 +20,9 @@ def place_open_pairs(apps, schema_editor):
             Pair.objects.bulk_update(chunk, ["languages", "order_key"])
             chunk = []
     Pair.objects.bulk_update(chunk, ["languages", "order_key"])
+    # PostgreSQL alters no table while checks of its foreign keys wait for the transaction's end.
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 class Migration(migrations.Migration):
