@@ -92,8 +92,12 @@ def _load(seeds: set[int]) -> tuple[Ledger, dict[uuid.UUID, Group]]:
     groups: dict[int, Group] = {}
     memberships = [m for chunk in _chunks(found) for m in Membership.objects.filter(sku__in=chunk)]
     # A home may be in use by SKUs outside this region: its members are loaded, so that it is not given away.
-    for chunk in _chunks({m.home_id for m in memberships} | {m.group_id for m in memberships if m.group_id}):
-        groups |= Group.objects.select_related("merged_into").in_bulk(chunk)
+    wanted = {m.home_id for m in memberships} | {m.group_id for m in memberships if m.group_id}
+    while wanted:
+        for chunk in _chunks(wanted):
+            groups |= Group.objects.select_related("merged_into").in_bulk(chunk)
+        # A home's members may have gone to a group that nothing in this region belongs to.
+        wanted = {group.merged_into_id for group in groups.values() if group.merged_into_id} - groups.keys()
     for group in groups.values():
         ledger.born[group.uuid], ledger.members[group.uuid] = group.born_at, set()
         if group.merged_into:

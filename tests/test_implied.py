@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
@@ -185,6 +185,7 @@ def closed_by(pair: Pair, verdict: str, user: User) -> int:
 
 
 @given(log=steps)
+@example(log=[((0, 2), "accept"), ((0, 2), "reject"), ((1, 3), "accept"), ((0, 1), "accept")])
 @few
 def test_what_an_answer_would_settle_is_what_it_does_settle(
     pairs: dict[tuple[int, int], Pair], user: User, log: list[tuple[tuple[int, int], str]]
