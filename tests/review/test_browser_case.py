@@ -133,7 +133,8 @@ def test_a_verdict_whose_case_went_to_somebody_else_meanwhile_is_offered_again(p
     page.context.set_offline(False)
     expect(page.locator("#refused")).to_contain_text(f"You pressed “= Same” for {pair.right.title}")
     assert persons() == ["unsure"]
-    page.get_by_role("link", name="Look at it again").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Look at it again").click()
     page.keyboard.press("a")
     expect(page.get_by_text("Everything is reviewed")).to_be_visible()
     assert persons() == ["unsure", "accept"]

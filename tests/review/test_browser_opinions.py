@@ -43,6 +43,7 @@ def test_a_blind_second_opinion_that_differs_goes_to_an_admin(make_page, sign_in
     admin.get_by_label("Password").fill("a long password 1")
     admin.keyboard.press("Enter")
     expect(admin.locator(f"#pair-{pair.pk}.current")).to_be_visible()
+    admin.wait_for_load_state()
     expect(admin.locator(".earlier")).to_contain_text("lin")
     expect(admin.locator(".earlier")).to_contain_text("mei")
     admin.keyboard.press("a")
