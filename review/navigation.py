@@ -54,7 +54,6 @@ AREAS = (
             Entry("my-work", _("My work"), "reviewers#my-work", everyone),
             Entry("queues", _("Queues"), "reviewers#queues", everyone),
             Entry("escalated", _("Escalated"), "admins#escalated"),
-            Entry("adjudication", _("Adjudication"), "admins#second-opinions"),
             Entry("conflicts", _("Conflicts"), "admins#conflicts"),
             Entry("bulk", _("Bulk"), "admins#bulk", under=("bulk-preview", "bulk-decide", "bulk-act")),
             Entry("team", _("Team"), "admins#team"),

@@ -55,8 +55,6 @@ def test_a_late_repeat_does_not_bring_an_old_text_back(writing: Api) -> None:  #
 
 @pytest.mark.django_db(transaction=True)
 def test_a_decision_between_two_reads_of_a_page_does_not_tear_it(reading: Api, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    if connection.vendor == "sqlite" and connection.is_in_memory_db():
-        pytest.skip("the in-memory database has no second connection that writes while another reads")
     a, b = make_pair(0.95), make_pair(0.95)
     bridge, user, render = make_pair(0.8, left=a.left, right=b.left), make_reviewer(), export.render
 
@@ -83,8 +81,6 @@ def test_a_decision_between_two_reads_of_a_page_does_not_tear_it(reading: Api, m
 @pytest.mark.django_db(transaction=True)
 def test_groups_are_verified_as_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A decision that comes while the log is folded is no difference."""
-    if connection.vendor == "sqlite" and connection.is_in_memory_db():
-        pytest.skip("the in-memory database has no second connection that writes while another reads")
     make_pair(0.95)
     bridge, user, accept_key = make_pair(0.8), make_reviewer(), groups.accept_key
     writers: list[threading.Thread] = []

@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from alignment import decisions
@@ -207,8 +207,6 @@ def test_the_number_of_queries_does_not_grow_with_the_queue(django_assert_max_nu
 
 @pytest.mark.django_db(transaction=True)
 def test_many_who_ask_at_once_never_share_a_sku():
-    if connection.vendor == "sqlite" and connection.is_in_memory_db():
-        pytest.skip("threads on one in-memory SQLite database lock each other's tables, which files and PostgreSQL do not")
     shared = [factories.make_sku() for _ in range(4)]
     for _ in range(6):
         factories.make_set(factories.make_sku(), [factories.make_sku(), shared[_ % 4]])
