@@ -64,7 +64,7 @@ def answers(pairs: Sequence[Pair]) -> dict[Edge, Pair.Implied]:
     """What the groups say of pairs that want a person, by their SKUs. Three queries for a thousand SKUs."""
     if not pairs:
         return {}
-    found = _around({sku for pair in pairs for sku in (pair.left_id, pair.right_id)})
+    found, _open = _around({sku for pair in pairs for sku in (pair.left_id, pair.right_id)})
     return {(pair.left_id, pair.right_id): found.answer(pair.left_id, pair.right_id) for pair in pairs}
 
 
@@ -84,9 +84,9 @@ def settled(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = ()) -> dict[Edge
     counted = dict.fromkeys(((pair.left_id, pair.right_id) for pair in pairs), Settles(0, 0))
     if not asked:
         return counted
-    found = _around({sku for pair in asked for sku in (pair.left_id, pair.right_id)})
+    found, open_ = _around({sku for pair in asked for sku in (pair.left_id, pair.right_id)}, unsaved=unsaved)
     between: dict[Unit, Counter[Unit]] = defaultdict(Counter)
-    for left, right in _open_edges(found, unsaved):
+    for left, right in open_:
         one, other = found.unit(left), found.unit(right)
         between[one][other] += 1
         between[other][one] += 1
@@ -120,48 +120,33 @@ def _decided(pair: Pair) -> bool:
     return pair.standing is not None and pair.standing.verdict != Verdict.UNSURE
 
 
-def _around(skus: set[int]) -> Neighbourhood:
-    """The units of some SKUs with all their members, and every unit that those are kept from."""
-    found = Neighbourhood()
-    _place(found, skus)
-    found.members = {sku for sku in skus if sku not in found.units}
-    for chunk in chunks(set(found.units.values())):
-        for sku, group in Membership.objects.filter(group__in=chunk).values_list("sku_id", "group_id"):
-            found.units[sku] = group
-            found.members.add(sku)
-    rejected = Pair.objects.filter(standing__verdict=Verdict.REJECT)
-    edges = [
-        edge
-        for chunk in chunks(found.members)
-        for edge in rejected.filter(Q(left__in=chunk) | Q(right__in=chunk)).values_list("left_id", "right_id")
-    ]
-    _place(found, {sku for edge in edges for sku in edge} - found.members)
-    for left, right in edges:
-        found.keep_apart(left, right)
-    return found
-
-
-def _open_edges(found: Neighbourhood, unsaved: Sequence[Pair]) -> set[Edge]:
-    """What is open around the members and could be answered, with its far ends placed."""
-    askable = Pair.objects.filter(ANSWERABLE, in_review=True)
-    edges = {
-        edge
-        for chunk in chunks(found.members)
-        for edge in askable.filter(Q(left__in=chunk) | Q(right__in=chunk)).values_list("left_id", "right_id")
-    }
-    for pair in unsaved:
-        edge = (pair.left_id, pair.right_id)
-        if pair.in_review and answerable(pair):
-            edges.add(edge)
-        else:
-            edges.discard(edge)
-    _place(found, {sku for edge in edges for sku in edge} - found.members)
-    return edges
-
-
-def _place(found: Neighbourhood, skus: set[int]) -> None:
+def _around(skus: set[int], *, unsaved: Sequence[Pair] | None = None) -> tuple[Neighbourhood, set[Edge]]:
+    """The units of some SKUs with all their members, every unit that those are kept from, and what is open around them and could be
+    answered, if the rows of the `unsaved` are set right; with `unsaved` None, nothing of what is open."""
+    found = Neighbourhood(members=set(skus))
     for chunk in chunks(skus):
+        groups = Membership.objects.filter(sku__in=chunk, group__isnull=False).values("group")
+        found.units |= dict(Membership.objects.filter(group__in=groups).values_list("sku_id", "group_id"))
+    found.members |= found.units.keys()
+    rejected = Q(standing__verdict=Verdict.REJECT)
+    told = rejected if unsaved is None else rejected | (ANSWERABLE & Q(in_review=True))
+    read = ("left_id", "right_id", "in_review", "stage", "text_changed", "standing__verdict")
+    apart: set[Edge] = set()
+    open_: set[Edge] = set()
+    for chunk in chunks(found.members):
+        touching = Pair.objects.filter(told, Q(left__in=chunk) | Q(right__in=chunk))
+        for left, right, in_review, stage, text_changed, verdict in touching.values_list(*read):
+            if verdict == Verdict.REJECT:
+                apart.add((left, right))
+            if in_review and not text_changed and stage in ASKED:
+                open_.add((left, right))
+    for pair in unsaved or ():
+        (open_.add if pair.in_review and answerable(pair) else open_.discard)((pair.left_id, pair.right_id))
+    for chunk in chunks({sku for edge in apart | open_ for sku in edge} - found.members):
         found.units |= dict(Membership.objects.filter(sku__in=chunk, group__isnull=False).values_list("sku_id", "group_id"))
+    for left, right in apart:
+        found.keep_apart(left, right)
+    return found, open_
 
 
 def chunks(ids: Iterable[int]) -> Iterable[list[int]]:

@@ -102,12 +102,19 @@ def _wants_second(history: Sequence[Decision], given: Sequence[Decision], pair: 
 def open_to(user: User) -> Q:
     """Which pairs this person may answer, of those that want somebody else's opinion: not the second where they gave the first, and
     not the last word where they gave one of the two, unless every admin did."""
-    me = Actor.objects.filter(user=user).values("uuid")
+    return second_open_to(user) & last_word_open_to(user)
+
+
+def second_open_to(user: User) -> Q:
+    """Of the pairs that want a second opinion, those whose first was somebody else's; and all others."""
+    return ~Q(stage=Stage.SECOND) | ~Q(standing__actor=Actor.of(user).uuid)
+
+
+def last_word_open_to(user: User) -> Q:
+    """Of the pairs on which two differ, those on which this person gave neither opinion, or every admin one; and all others."""
     admins = User.objects.filter(Q(is_superuser=True) | Q(role=User.Role.ADMIN), is_active=True)
     fresh = admins.filter(~Exists(_given(pair=OuterRef(OuterRef("pk")), actor=OuterRef("actor__uuid"))))
-    second = ~Q(stage=Stage.SECOND) | ~Q(standing__actor__in=me)
-    last_word = ~Q(stage=Stage.ADJUDICATION) | ~Exists(_given(pair=OuterRef("pk"), actor__in=me)) | ~Exists(fresh)
-    return second & last_word
+    return ~Q(stage=Stage.ADJUDICATION) | ~Exists(_given(pair=OuterRef("pk"), actor=Actor.of(user).uuid)) | ~Exists(fresh)
 
 
 def latest() -> Q:

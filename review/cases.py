@@ -18,7 +18,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from alignment import decisions, facts, implied
-from alignment.models import SKU, Actor, Decision, Pair, PolicyVersion, User
+from alignment.models import SKU, Actor, Category, Decision, Pair, PolicyVersion, Score, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
 from review import around, differences, keys, leases
@@ -110,6 +110,8 @@ class Candidate:
 def describe(case: leases.Case, *, user: User, current: int | None = None) -> dict[str, Any]:
     """What the case page needs, in a constant number of queries."""
     pairs = in_order(case.pairs)
+    read_listings(pairs)
+    _read_small(pairs)
     query = pairs[0].query
     asked = _facts(query)
     # What was decided on a known pair, and around it, would tell that it is one.
@@ -132,8 +134,29 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
         "policy": policy,
         "instruction": _instruction(policy, pairs[0], query),
         "around": around.Around(0, 0, 0) if case.is_check else around.of(query, pairs),
-        "demo": any(score.model.is_demo for pair in pairs for score in (pair.score, pair.reverse_score) if score),
+        "demo": any(pair.score.model.is_demo for pair in pairs if pair.score),
     }
+
+
+def read_listings(pairs: Sequence[Pair]) -> None:
+    """Give pairs their three SKUs, each one object, in one query."""
+    skus = SKU.objects.select_related("source").in_bulk({sku for pair in pairs for sku in (pair.left_id, pair.right_id, pair.query_id)})
+    for pair in pairs:
+        pair.left, pair.right, pair.query = skus[pair.left_id], skus[pair.right_id], skus[pair.query_id]
+
+
+def _read_small(pairs: Sequence[Pair]) -> None:
+    """The categories, which are few, and the reverse scores, which most pairs do not have."""
+    named = {pair.category_id for pair in pairs} | {pair.policy.category_id for pair in pairs if pair.policy}
+    categories = Category.objects.in_bulk(named - {None})
+    reverse = {pair.reverse_score_id for pair in pairs if pair.reverse_score_id}
+    reverse_scores = Score.objects.in_bulk(reverse) if reverse else {}
+    for pair in pairs:
+        pair.category = categories[pair.category_id] if pair.category_id else None
+        if pair.policy:
+            pair.policy.category = categories[pair.policy.category_id]
+        if pair.reverse_score_id:
+            pair.reverse_score = reverse_scores[pair.reverse_score_id]
 
 
 def in_order(pairs: Sequence[Pair]) -> list[Pair]:

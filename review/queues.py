@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from alignment.models import Actor, CandidateSet, Decision, Pair, PolicyVersion, User
 from alignment.open_pairs import FOR_ADMINS
-from alignment.opinions import open_to
+from alignment.opinions import last_word_open_to, second_open_to
 from review import scopes
 from review.models import HeldSKU, Lease, QueueCount
 from review.scopes import Scope
@@ -27,8 +27,6 @@ FOR_EVERYONE = (Stage.FIRST, Stage.SECOND)
 ORDER = ("-priority", "order_key", "pk")
 HEAD = ("pk", "query", "policy__check_share")
 COUNTED = 10_000
-# Up to here counting costs less than asking whether it is worth it.
-FEW = 1000
 # How many of the first free pairs are looked at, so that those who ask at the same moment need not wait for each other.
 AT_ONCE = 16
 OVERDUE_AT_ONCE = 1000
@@ -57,8 +55,18 @@ def open_pairs(user: User, *, escalated: bool) -> QuerySet[Pair]:
     """
     pairs = Pair.objects.filter(in_review=True, stage__in=stages(escalated=escalated))
     if escalated:
-        return pairs.filter(open_to(user)) if user.is_admin else pairs.none()
-    return pairs.filter(Q(stage=Stage.FIRST) | open_to(user)).filter(_not_unsure_of(user))
+        return pairs.filter(last_word_open_to(user)) if user.is_admin else pairs.none()
+    return pairs.filter(second_open_to(user)).filter(_not_unsure_of(user))
+
+
+def shown(pairs: QuerySet[Pair], user: User, *, escalated: bool) -> list[Pair]:
+    """Those of a few pairs, read with what stands on them, that `open_pairs` has. The log is asked only where it could hide one."""
+    read = list(pairs.filter(in_review=True, stage__in=stages(escalated=escalated)))
+    asked = [pair.pk for pair in read if pair.stage != Stage.FIRST or (pair.standing and pair.standing.verdict == Decision.Verdict.UNSURE)]
+    if not asked:
+        return read
+    told = set(open_pairs(user, escalated=escalated).filter(pk__in=asked).values_list("pk", flat=True))
+    return [pair for pair in read if pair.pk in told or pair.pk not in asked]
 
 
 def _open_at(user: User, stage: Pair.Stage) -> QuerySet[Pair]:
@@ -66,12 +74,14 @@ def _open_at(user: User, stage: Pair.Stage) -> QuerySet[Pair]:
     pairs = Pair.objects.filter(in_review=True, stage=stage)
     if stage in FOR_ADMINS and not user.is_admin:
         return pairs.none()
-    return pairs.filter(_not_unsure_of(user)) if stage == Stage.FIRST else pairs.filter(open_to(user))
+    conditions = {Stage.FIRST: _not_unsure_of, Stage.SECOND: second_open_to, Stage.ADJUDICATION: last_word_open_to}
+    return pairs.filter(conditions[stage](user)) if stage in conditions else pairs
 
 
 def _not_unsure_of(user: User) -> Q:
-    actor = Actor.objects.filter(user=user).values("uuid")[:1]
-    mine = Decision.objects.filter(pair=OuterRef("pk"), actor=Subquery(actor), verdict=Decision.Verdict.UNSURE, withdrawn_by__isnull=True)
+    mine = Decision.objects.filter(
+        pair=OuterRef("pk"), actor=Actor.of(user).uuid, verdict=Decision.Verdict.UNSURE, withdrawn_by__isnull=True
+    )
     # Only for the few on which an unsure stands is the log looked at; NOT (a AND b) would lose the pairs on which nothing stands.
     none = LessThan(Coalesce(Subquery(mine.order_by().values("pk")[:1]), -1), 0)
     return Q(standing__isnull=True) | ~Q(standing__verdict=Decision.Verdict.UNSURE) | Q(none)
@@ -90,12 +100,9 @@ def next_pairs(user: User, scope: Scope, *, escalated: bool) -> list[Pair]:
 
 
 def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
-    """Counted to 10,000, beyond that as last counted by cells."""
+    """Counted to 10,000; beyond that as last counted, by cells."""
     scope = scope_of(user, escalated=escalated, narrowed=narrowed)
     pairs = open_pairs(user, escalated=escalated).filter(scope.fitting()).order_by()
-    few = _counted(pairs, user, at_most=min(FEW, COUNTED))
-    if not few.more:
-        return few
     counts = QueueCount.objects.filter(scope.fitting(), stage__in=stages(escalated=escalated))
     if (counts.aggregate(pairs=Sum("pairs"))["pairs"] or 0) <= COUNTED:
         return _counted(pairs, user, at_most=COUNTED)

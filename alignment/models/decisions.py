@@ -32,7 +32,11 @@ class Actor(models.Model):
 
     @classmethod
     def of(cls, user: User) -> Actor:
-        return cls.objects.get_or_create(user=user)[0]
+        """Read once for a user object, which a request has one of."""
+        try:
+            return user.actor
+        except cls.DoesNotExist:
+            return cls.objects.get_or_create(user=user)[0]
 
 
 class Pair(models.Model):

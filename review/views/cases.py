@@ -88,10 +88,12 @@ def decide(request: HttpRequest) -> HttpResponse:
         request_id = _uuid(request.POST.get("request_id"))
         if pair_id is None:
             raise decisions.DecisionError(_("The page did not say which pair was meant. Load it again."))
-        if _repeated(user, request_id, pair_id):
-            told = Told()
-        else:
+        try:
             told = _decide(request, user, pair_id, request_id, escalated=escalated)
+        except (leases.NotHeld, decisions.DecisionError):
+            if not _repeated(user, request_id, pair_id):
+                raise
+            told = Told()
     except leases.NotHeld:
         told = Told(False, _("Your hold on this case had ended, so the verdict was not saved. Here is what waits for you now."), status=409)
     except decisions.Outdated as error:
@@ -114,6 +116,8 @@ def _decide(request: HttpRequest, user: User, pair_id: int, request_id: uuid.UUI
     try:
         return _take_verdict(request, user, pair_id, request_id, escalated=escalated)
     except leases.NotHeld:
+        if _repeated(user, request_id, pair_id):
+            return Told()
         # A press that waited for the connection: its hold has ended, but what was seen is still so, and nobody else came to it.
         pair = Pair.objects.select_related("left", "right").filter(pk=pair_id).first()
         if pair is None or request.POST.get("seen") != cases.seen(user, pair):
@@ -129,6 +133,7 @@ def _take_verdict(request: HttpRequest, user: User, pair_id: int, request_id: uu
     with transaction.atomic():
         held = leases.pair_in_hand(user, pair_id, escalated=escalated)
         pair = next(pair for pair in held.pairs if pair.pk == pair_id)
+        cases.read_listings([pair])
         if (shown := request.POST.get("seen")) and shown != cases.seen(user, pair):
             raise decisions.Outdated(_("A shop changed one of the texts since you looked."))
         verdict, seconds = request.POST.get("verdict", "reject" if reason else ""), _seconds(request.POST.get("seconds"))

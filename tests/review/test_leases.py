@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from alignment import decisions
-from alignment.models import Membership, Pair
+from alignment.models import Actor, Membership, Pair
 from review import leases, queues
 from review.models import HeldSKU, Lease
 from tests import factories
@@ -199,6 +199,7 @@ def test_the_number_of_queries_does_not_grow_with_the_queue(django_assert_max_nu
     for _ in range(12):
         make_case(4)
     user = factories.make_reviewer()
+    Actor.of(user)
     with django_assert_max_num_queries(16):
         leases.take_case(user)
     with django_assert_max_num_queries(22):

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from alignment import decisions
-from alignment.models import Category, Pair
+from alignment.models import Actor, Category, Pair
 from review import leases, queues, scopes
 from review.models import QueueCount
 from tests import factories
@@ -139,6 +139,7 @@ def test_it_counts_what_is_left_exactly_and_what_is_due_today_of_it(django_asser
     factories.score_waiting_sets(0.8)
     Pair.objects.filter(pk=make_pair().pk).update(due_at=timezone.now() - timedelta(days=1))
     user = reviewer()
+    Actor.of(user)
     with django_assert_max_num_queries(4):
         assert queues.left(user) == queues.Left(cases=2, pairs=4, due=1)
 
@@ -157,5 +158,6 @@ def test_the_queries_do_not_grow_with_the_queue(limits, django_assert_max_num_qu
     for number in range(12):
         make_pair("zh|en", f"A > {number}")
     user = reviewer(**limits)
+    Actor.of(user)
     with django_assert_max_num_queries(16):
         assert leases.take_case(user)
