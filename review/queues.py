@@ -124,6 +124,11 @@ def _counted(pairs: QuerySet[Pair], user: User, *, at_most: int) -> Left:
     return Left(cases=found["cases"] + besides, pairs=min(found["pairs"], at_most) + besides, more=more, due=found["due"])
 
 
+def waiting(*, escalated: bool) -> int:
+    """How many pairs are open, whoever may be shown them; beyond 10,000, that and one."""
+    return Pair.objects.filter(in_review=True, stage__in=stages(escalated=escalated)).order_by()[: COUNTED + 1].count()
+
+
 def why_empty(user: User, *, escalated: bool) -> dict[str, Any]:
     """What an empty queue says: `reason` and `count`.
 
@@ -131,12 +136,12 @@ def why_empty(user: User, *, escalated: bool) -> dict[str, Any]:
     elsewhere: nothing in their languages and categories, but so many beside. others: what is left waits for somebody else's
     opinion. scoring: it goes on. done: all of it. never: nothing was compared yet.
     """
-    waiting = CandidateSet.objects.filter(status__in=[CandidateSet.Status.PENDING, CandidateSet.Status.CLAIMED]).exists()
-    never = not waiting and not CandidateSet.objects.exists()
+    unscored = CandidateSet.objects.filter(status__in=[CandidateSet.Status.PENDING, CandidateSet.Status.CLAIMED]).exists()
+    never = not unscored and not CandidateSet.objects.exists()
     reason, count = _why_empty(user, escalated=escalated)
     if not reason:
-        reason = "never" if never else "scoring" if waiting else "done"
-    return {"reason": reason, "count": count, "scoring_goes_on": waiting, "nothing_ever": never}
+        reason = "never" if never else "scoring" if unscored else "done"
+    return {"reason": reason, "count": count, "scoring_goes_on": unscored, "nothing_ever": never}
 
 
 def _why_empty(user: User, *, escalated: bool) -> tuple[str, int]:
@@ -148,7 +153,7 @@ def _why_empty(user: User, *, escalated: bool) -> tuple[str, int]:
         return "narrowed", count
     if count := open_pairs(user, escalated=False).order_by()[: COUNTED + 1].count():
         return "elsewhere", count
-    if count := Pair.objects.filter(in_review=True, stage__in=FOR_EVERYONE).order_by()[: COUNTED + 1].count():
+    if count := waiting(escalated=False):
         return "others", count
     return "", 0
 

@@ -15,6 +15,12 @@ def thousands(count: float | None) -> str:
 
 
 @register.filter
+def to_ten_thousand(count: int) -> str:
+    """A count that stopped there."""
+    return "10,000+" if count > 10_000 else thousands(count)
+
+
+@register.filter
 def megabytes(size: int | None) -> str:
     """Bytes in the unit that reads best."""
     if not size:

@@ -81,8 +81,8 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "errors": failed.order_by().values("error").annotate(count=Count("id")).order_by("-count")[:MOST_ERRORS] if shown else [],
         "demo": any(model.is_demo for model in models),
         "rollouts": unfinished_rollouts(),
-        "review": queues.left(person(request)),
-        "escalated": queues.left(person(request), escalated=True),
+        "review": queues.waiting(escalated=False),
+        "escalated": queues.waiting(escalated=True),
     }
 
 
