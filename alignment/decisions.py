@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -55,17 +55,17 @@ def _frozen(pair: Pair, **fields: object) -> Decision:
     return decision
 
 
-def _record(decisions: Sequence[Decision]) -> list[Pair]:
+def _record(decisions: Sequence[Decision], earlier: Iterable[Decision] | None = None) -> list[Pair]:
     """Append decisions, in order, bring their pairs and the groups up to date. Inside a transaction that holds the log.
 
-    Returns the other open pairs that this settled.
+    `earlier` is what the log has on these pairs, in its order, where that was read already. Returns the other open pairs that this settled.
     """
     if not decisions:
         return []
+    histories: dict[int, list[Decision]] = {decision.pair_id: [] for decision in decisions}
+    for one in _logged(Q(pair__in=histories)) if earlier is None else earlier:
+        histories[one.pair_id].append(one)
     logged = Decision.objects.bulk_create(decisions)
-    histories: dict[int, list[Decision]] = {decision.pair_id: [] for decision in logged}
-    for earlier in Decision.objects.select_related("policy").filter(pair__in=histories, pk__lt=logged[0].pk).order_by("pk"):
-        histories[earlier.pair_id].append(earlier)
     changes: list[Change] = []
     for decision in logged:
         histories[decision.pair_id].append(decision)
@@ -85,6 +85,10 @@ def _record(decisions: Sequence[Decision]) -> list[Pair]:
     return [pair for pair in closed if pair.pk not in pairs]
 
 
+def _logged(which: Q) -> list[Decision]:
+    return list(Decision.objects.select_related("policy").filter(which).order_by("pk"))
+
+
 def _on_another_text(pair: Pair, stands: Decision | None) -> bool:
     """Whether a person's standing verdict was given on other texts than the pair has now."""
     return (
@@ -97,7 +101,7 @@ def _on_another_text(pair: Pair, stands: Decision | None) -> bool:
 def for_update(pair_ids: Iterable[int]) -> list[Pair]:
     """Pairs with all that a decision freezes, locked until the transaction ends, in the order of their ids."""
     read = Pair.objects.select_for_update(of=("self",)).select_related("left", "right", "score", "reverse_score", "policy", "standing")
-    return list(read.filter(pk__in=list(pair_ids)).order_by("pk"))
+    return list(read.defer(*open_pairs.LONG_TEXTS).filter(pk__in=list(pair_ids)).order_by("pk"))
 
 
 def _pair_for_update(pair_id: int) -> Pair:
@@ -113,6 +117,12 @@ def check_reject_reason(reject_reason: str, *, verdict: str) -> None:
         raise DecisionError(_("A reason goes with “different” only."))
     if reject_reason and reject_reason not in Decision.RejectReason.values:
         raise DecisionError(_("This reason is not one of those offered."))
+
+
+def check_texts(pair: Pair, as_seen: Callable[[Pair], bool] | None) -> None:
+    """Raises Outdated when the person saw other texts than the pair has."""
+    if as_seen is not None and not as_seen(pair):
+        raise Outdated(_("A shop changed one of the texts since you looked."))
 
 
 def asks_reject_reason(pair: Pair) -> bool:
@@ -131,12 +141,13 @@ def decide(
     seen_standing: object = UNSEEN,
     reason: str = "",
     reject_reason: str = "",
+    as_seen: Callable[[Pair], bool] | None = None,
 ) -> Decision:
     """A person's verdict on a pair: accept, reject or unsure.
 
-    `seen_standing` is the id of the decision (or None) that stood when the person looked; `request_id` makes a repeated press one
-    decision. `reject_reason` is a Decision.RejectReason and goes with a reject only; a policy may require it. Raises DecisionError, or
-    Outdated when somebody decided since.
+    `seen_standing` is the id of the decision (or None) that stood when the person looked, and `as_seen` says whether the texts are
+    still those they saw; `request_id` makes a repeated press one decision. `reject_reason` is a Decision.RejectReason and goes with a
+    reject only; a policy may require it. Raises DecisionError, or Outdated when somebody decided since or a text changed.
     """
     if verdict not in (Verdict.ACCEPT, Verdict.REJECT, Verdict.UNSURE):
         raise DecisionError(_("Choose same, different or unsure."))
@@ -147,13 +158,15 @@ def decide(
     actor = Actor.of(user).uuid
     with transaction.atomic():
         logbook.lock()
-        if request_id and (repeated := Decision.objects.filter(request_id=request_id).first()):
+        log = _logged(Q(pair=pair_id) | Q(request_id=request_id) if request_id else Q(pair=pair_id))
+        if request_id and (repeated := next((one for one in log if one.request_id == request_id), None)):
             if (repeated.pair_id, repeated.verdict, repeated.actor) != (pair_id, verdict, actor):
                 raise DecisionError(_("This press was already used for another verdict."))
             return repeated
         pair = _pair_for_update(pair_id)
         if seen_standing is not UNSEEN and seen_standing != pair.standing_id:
             raise Outdated(_("Someone decided this pair since you opened it."))
+        check_texts(pair, as_seen)
         if verdict == Verdict.REJECT and not (reason or reject_reason) and asks_reject_reason(pair):
             raise DecisionError(_("Say why it is different: here every “different” needs its reason."))
         if not reason:
@@ -170,7 +183,7 @@ def decide(
             seconds=None if seconds is None else max(0.0, min(seconds, 86_400.0)),
             note_hash=rendering.hash_text(note) if note else "",
         )
-        _record([decision])
+        _record([decision], log)
         if note:
             Note.objects.create(decision=decision, text=note)
     return decision

@@ -55,7 +55,7 @@ def apply(steps: Sequence[Step]) -> set[int]:
     Returns the SKUs whose group has other members now, or is kept from another group than before.
     """
     skus = {sku for step in steps for sku in (step.pair.left_id, step.pair.right_id)}
-    ledger, known = _load(skus)
+    ledger, known, conflicts = _load(skus)
     touched = ledger.region(skus)
     moved: set[int] = set()
     for step in steps:
@@ -66,29 +66,37 @@ def apply(steps: Sequence[Step]) -> set[int]:
         for change in ledger.changes[told:]:
             moved |= ledger.members[change.group] | set(change.removed)
     standing = {(step.pair.left_id, step.pair.right_id): (step.pair.pk, step.standing) for step in steps}
-    _store(ledger, known, touched | skus, standing)
+    _store(ledger, known, touched | skus)
+    _store_conflicts(ledger.conflicts, conflicts, standing)
     return moved
 
 
-def _load(seeds: set[int]) -> tuple[Ledger, dict[uuid.UUID, Group]]:
-    """The whole regions of some SKUs, as they stand in the database."""
+def _load(seeds: set[int]) -> tuple[Ledger, dict[uuid.UUID, Group], dict[Edge, Conflict]]:
+    """The whole regions of some SKUs, as they stand in the database, with the rows of their groups and conflicts."""
     ledger, found, frontier = Ledger(), set(seeds), set(seeds)
-    accepted = Pair.objects.filter(standing__verdict=Decision.Verdict.ACCEPT).select_related("standing")
+    definite = Pair.objects.filter(standing__verdict__in=(Decision.Verdict.ACCEPT, Decision.Verdict.REJECT)).select_related("standing")
+    apart: set[Edge] = set()
     while frontier:
         reached: set[int] = set()
         for chunk in _chunks(frontier):
-            for pair in accepted.filter(Q(left__in=chunk) | Q(right__in=chunk)):
-                ledger.set_accept((pair.left_id, pair.right_id), accept_key(pair.standing))
-                reached |= {pair.left_id, pair.right_id}
+            for pair in definite.filter(Q(left__in=chunk) | Q(right__in=chunk)).only("left", "right", "standing"):
+                edge = (pair.left_id, pair.right_id)
+                if is_reject(pair.standing):
+                    apart.add(edge)
+                else:
+                    ledger.set_accept(edge, accept_key(pair.standing))
+                    reached |= {*edge}
         frontier = reached - found
         found |= frontier
-    rejected = Pair.objects.filter(standing__verdict=Decision.Verdict.REJECT)
-    for chunk in _chunks(found):
-        for left, right in rejected.filter(left__in=chunk).values_list("left_id", "right_id"):
-            if right in found:
-                ledger.set_reject((left, right), True)
-        for left, right in Conflict.objects.filter(pair__left__in=chunk).values_list("pair__left_id", "pair__right_id"):
-            ledger.conflicts.add((left, right))
+    for edge in apart:
+        if found.issuperset(edge):
+            ledger.set_reject(edge, True)
+    conflicts = {
+        (row.pair.left_id, row.pair.right_id): row
+        for chunk in _chunks(found)
+        for row in Conflict.objects.select_related("pair").only("decision", "pair__left", "pair__right").filter(pair__left__in=chunk)
+    }
+    ledger.conflicts |= conflicts.keys()
     groups: dict[int, Group] = {}
     memberships = [m for chunk in _chunks(found) for m in Membership.objects.filter(sku__in=chunk)]
     # A home may be in use by SKUs outside this region: its members are loaded, so that it is not given away.
@@ -108,16 +116,17 @@ def _load(seeds: set[int]) -> tuple[Ledger, dict[uuid.UUID, Group]]:
         for sku, group_id in Membership.objects.filter(group__in=chunk).values_list("sku_id", "group_id"):
             ledger.group_of[sku] = groups[group_id].uuid
             ledger.members[groups[group_id].uuid].add(sku)
-    return ledger, {group.uuid: group for group in groups.values()}
+    return ledger, {group.uuid: group for group in groups.values()}, conflicts
 
 
-def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int], standing: dict[Edge, tuple[int, Decision | None]]) -> None:
+def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int]) -> None:
     fresh = [
         Group(uuid=group, born_at=born, changed_at=ledger.changed_at[group], size=len(ledger.members[group]))
         for group, born in ledger.born.items()
         if group not in known
     ]
     known |= {group.uuid: group for group in Group.objects.bulk_create(fresh)}
+    written = {group.uuid for group in fresh if group.uuid not in ledger.merged_into}
     for group, at in ledger.changed_at.items():
         row, into = known[group], ledger.merged_into.get(group)
         row.changed_at, row.size, row.merged_into = at, len(ledger.members[group]), known[into] if into else None
@@ -126,7 +135,8 @@ def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int], sta
         if group not in ledger.changed_at and row.merged_into_id != (known[into].pk if into else None):
             row.merged_into = known[into] if into else None
             ledger.changed_at[group] = row.changed_at
-    Group.objects.bulk_update([known[group] for group in ledger.changed_at], ["changed_at", "size", "merged_into"], batch_size=200)
+    changed = [known[group] for group in ledger.changed_at if group not in written]
+    Group.objects.bulk_update(changed, ["changed_at", "size", "merged_into"], batch_size=200)
     memberships = [
         Membership(sku_id=sku, home=known[ledger.homes[sku]], group=known[ledger.group_of[sku]] if sku in ledger.group_of else None)
         for sku in sorted(touched)
@@ -148,22 +158,16 @@ def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int], sta
             for change in ledger.changes
         ]
     )
-    _store_conflicts(ledger.conflicts, touched, standing)
 
 
-def _store_conflicts(conflicts: set[Edge], touched: set[int], standing: dict[Edge, tuple[int, Decision | None]]) -> None:
-    stored = {
-        (row.pair.left_id, row.pair.right_id): row
-        for chunk in _chunks(touched)
-        for row in Conflict.objects.select_related("pair").filter(pair__left__in=chunk)
-    }
-    Conflict.objects.filter(
-        pk__in=[
-            row.pk
-            for edge, row in stored.items()
-            if edge not in conflicts or (edge in standing and row.decision_id != getattr(standing[edge][1], "pk", None))
-        ]
-    ).delete()
+def _store_conflicts(conflicts: set[Edge], stored: dict[Edge, Conflict], standing: dict[Edge, tuple[int, Decision | None]]) -> None:
+    over = [
+        row.pk
+        for edge, row in stored.items()
+        if edge not in conflicts or (edge in standing and row.decision_id != getattr(standing[edge][1], "pk", None))
+    ]
+    if over:
+        Conflict.objects.filter(pk__in=over).delete()
     for edge in sorted(conflicts):
         if edge in standing:
             pair_id, decision = standing[edge]

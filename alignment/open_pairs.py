@@ -18,6 +18,8 @@ FOR_ADMINS = (Stage.ADJUDICATION, Stage.ESCALATED)
 FIELDS = ["in_review", "stage", "implied", "languages", "priority", "order_key", "due_since", "due_at"]
 FEW = 8
 READ = ("left", "right", "score", "policy", "standing")
+# What a listing says at length, which nothing here looks at.
+LONG_TEXTS = [f"{side}__{field}" for side in ("left", "right") for field in ("title", "description", "attributes", "url", "image_url")]
 
 
 def needs_review(pair: Pair, standing: Decision | None) -> bool:
@@ -36,7 +38,7 @@ def beside(skus: Iterable[int], *, but: Iterable[int]) -> list[Pair]:
     without = set(but)
     for chunk in implied.chunks(skus):
         touching = Pair.objects.filter(Q(in_review=True) | ~Q(implied=""), Q(left__in=chunk) | Q(right__in=chunk))
-        found |= {pair.pk: pair for pair in touching.select_related(*READ) if pair.pk not in without}
+        found |= {pair.pk: pair for pair in touching.select_related(*READ).defer(*LONG_TEXTS) if pair.pk not in without}
     return list(found.values())
 
 

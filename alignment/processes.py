@@ -56,6 +56,11 @@ def check_port() -> None:
             raise CommandError(f"Port {settings.PORT} cannot be used ({error.strerror}). Set PORT to a free one.") from None
 
 
+def web_processes() -> int:
+    """Two a core, so that a page seldom waits for another one's Python; not so many that their memory is missed."""
+    return min(2 * (os.cpu_count() or 1), 8)
+
+
 def programs() -> list[Program]:
     python = sys.executable
     # A page that a person waits for comes before work that nobody waits for.
@@ -63,8 +68,8 @@ def programs() -> list[Program]:
     started = [
         Program(
             "web",
-            f"{python} -m gunicorn alignment.wsgi -b {settings.BIND}:{settings.PORT} -k gthread --workers 2 --threads 4 --timeout 60 "
-            f"--access-logfile - --worker-tmp-dir {settings.VAR_DIR}",
+            f"{python} -m gunicorn alignment.wsgi -b {settings.BIND}:{settings.PORT} -k gthread --workers {web_processes()} --threads 4 "
+            f"--timeout 60 --access-logfile - --worker-tmp-dir {settings.VAR_DIR}",
             20,
         ),
         Program("worker-gpu", f"{worker} -Q gpu -n gpu@%%h", 30),

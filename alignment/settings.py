@@ -77,10 +77,11 @@ def database() -> dict[str, object]:
     else:
         parsed["CONN_MAX_AGE"] = 60
         parsed["CONN_HEALTH_CHECKS"] = True
-        # The next case is read by an index in a millisecond; a planner that fears the worst would compile its query for fifty.
+        # The next case is read by an index in a millisecond; a planner that fears the worst would compile its query for fifty. And what
+        # counts a million pairs beside the reviewers takes one core, not all.
         options = parsed.setdefault("OPTIONS", {})
         assert isinstance(options, dict)
-        options["options"] = f"{options.get('options', '')} -c jit=off".strip()
+        options["options"] = f"{options.get('options', '')} -c jit=off -c max_parallel_workers_per_gather=0".strip()
     return parsed
 
 

@@ -48,7 +48,14 @@ PAGES = {
     "GET /queues/": "dashboard",
 }
 FORM = re.compile(r'name="(pair|seen_standing|seen)" value="([^"]*)"')
-COUNT = "import django; django.setup(); from review import queue_counts; queue_counts.count()"
+COUNT = """
+import time, django
+django.setup()
+from review import queue_counts
+while True:
+    time.sleep(15)
+    queue_counts.count()
+"""
 LEASE = re.compile(r'data-lease="([^"]*)"')
 
 
@@ -285,10 +292,14 @@ def serve(sessions: list[str], args: argparse.Namespace) -> dict[str, list[float
     command[command.index("-b") + 1] = f"127.0.0.1:{args.port}"
     command[command.index("--access-logfile") + 1] = str(log)
     server = subprocess.Popen([*command, "--access-logformat", "%(s)s %(D)s %(m)s %(U)s"], cwd=ROOT)
+    # What beat has a worker do.
+    counting = subprocess.Popen(["nice", "-n", "10", sys.executable, "-c", COUNT], cwd=ROOT)
     stop = time.monotonic() + 60 * args.minutes
     try:
         asyncio.run(work(sessions, args, stop))
     finally:
+        counting.terminate()
+        counting.wait(20)
         server.terminate()
         server.wait(20)
     times: dict[str, list[float]] = defaultdict(list)
@@ -313,10 +324,8 @@ async def work(sessions: list[str], args: argparse.Namespace, stop: float) -> No
                 break
             except httpx2.TransportError:
                 await asyncio.sleep(0.2)
-    counting = asyncio.create_task(count_beside(stop))
     clients = [client(base, key) for key in sessions]
     await asyncio.gather(*(review(one, args.think, stop) for one in clients[:-1]), watch(clients[-1], stop))
-    await counting
     for one in clients:
         await one.aclose()
 
@@ -327,14 +336,6 @@ def client(base: str, session: str) -> httpx2.AsyncClient:
     # A connection a request: the server closes an idle one after two seconds, maybe while it is written to.
     limits = httpx2.Limits(max_keepalive_connections=0)
     return httpx2.AsyncClient(base_url=base, cookies={"sessionid": session, "csrftoken": token}, headers=headers, limits=limits, timeout=60)
-
-
-async def count_beside(stop: float) -> None:
-    """What beat would start every quarter of a minute."""
-    while time.monotonic() < stop:
-        await asyncio.sleep(15)
-        process = await asyncio.create_subprocess_exec("nice", "-n", "10", sys.executable, "-c", COUNT, cwd=ROOT)
-        await process.wait()
 
 
 async def watch(one: httpx2.AsyncClient, stop: float) -> None:

@@ -45,11 +45,12 @@ def of(query: SKU, pairs: Sequence[Pair]) -> Around:
     found = Around(counts["accepted"], counts["rejected"], counts["discarded"])
     decided = _decided(skus)
     nearest = list(decided[: MOST + 1])
+    # A second opinion is asked for: the groups would tell the first.
+    memberships = [] if any(pair.stage == Pair.Stage.SECOND for pair in pairs) else _memberships(skus)
+    _read_listings(nearest, memberships)
     found.neighbours = _by_decision(nearest, skus, query)
     total = len(nearest) if len(nearest) <= MOST else decided.count()
-    # A second opinion is asked for: the groups would tell the first.
-    if not any(pair.stage == Pair.Stage.SECOND for pair in pairs):
-        memberships = _memberships(skus)
+    if memberships:
         found.group = next((membership.group for membership in memberships if membership.sku_id == query.pk), None)
         known = {neighbour.sku.pk for neighbour in found.neighbours}
         members = [_member(one, found.group) for one in memberships if one.sku_id not in skus and one.sku_id not in known]
@@ -71,7 +72,17 @@ def _counts(query: SKU) -> dict[str, int]:
 def _decided(skus: dict[int, SKU]) -> QuerySet[Pair]:
     touching = Pair.objects.filter(TOLD, Q(left__in=skus) | Q(right__in=skus), standing__verdict__in=(SAME, DIFFERENT), in_review=False)
     who = Actor.objects.filter(uuid=OuterRef("standing__actor")).values("user__username")
-    return touching.select_related("left__source", "right__source", "standing").annotate(who=Subquery(who)).order_by("-standing")
+    return touching.select_related("standing").annotate(who=Subquery(who)).order_by("-standing")
+
+
+def _read_listings(pairs: Sequence[Pair], memberships: Sequence[Membership]) -> None:
+    """Most cases have nothing around them: what there is gets its listings in a query of its own, and what is not costs no joins."""
+    wanted = {sku for pair in pairs for sku in (pair.left_id, pair.right_id)} | {membership.sku_id for membership in memberships}
+    read = SKU.objects.select_related("source").in_bulk(wanted) if wanted else {}
+    for pair in pairs:
+        pair.left, pair.right = read[pair.left_id], read[pair.right_id]
+    for membership in memberships:
+        membership.sku = read[membership.sku_id]
 
 
 def _by_decision(pairs: Sequence[Any], skus: dict[int, SKU], query: SKU) -> list[Neighbour]:
@@ -94,7 +105,7 @@ def _memberships(skus: dict[int, SKU]) -> list[Membership]:
     """The case's own listings in their groups, then the other members: a few more than are shown."""
     homes = Membership.objects.filter(sku__in=skus, group__isnull=False).values("group")
     own = ExpressionWrapper(Q(sku__in=skus), output_field=BooleanField())
-    found = Membership.objects.filter(group__in=homes).select_related("sku__source", "group").annotate(own=own).order_by("-own", "pk")
+    found = Membership.objects.filter(group__in=homes).select_related("group").annotate(own=own).order_by("-own", "pk")
     return list(found[: len(skus) + 2 * MOST])
 
 

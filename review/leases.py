@@ -152,7 +152,14 @@ def _expiry() -> datetime:
     return timezone.now() + timedelta(seconds=settings.REVIEW_LEASE_SECONDS)
 
 
+def _half_a_term_from_now() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.REVIEW_LEASE_SECONDS / 2)
+
+
 def _renew(lease: Lease) -> None:
+    """For another term, unless more than half of this one is left."""
+    if lease.expires_at > _half_a_term_from_now():
+        return
     lease.expires_at = _expiry()
     Lease.objects.filter(pk=lease.pk).update(expires_at=lease.expires_at)
 
@@ -164,8 +171,7 @@ def _in_turn(user: User) -> None:
 
 def _held_for_a_while(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> Case | None:
     """A case that is held for some time yet: shown again without a write, which would wait for every other one on SQLite."""
-    soon = timezone.now() + timedelta(seconds=settings.REVIEW_LEASE_SECONDS / 2)
-    lease = Lease.objects.filter(reviewer=user, ahead=ahead, expires_at__gt=soon).first()
+    lease = Lease.objects.filter(reviewer=user, ahead=ahead, expires_at__gt=_half_a_term_from_now()).first()
     if lease is None or query_id not in (None, lease.query_id):
         return None
     pairs = _pairs_of(lease, user, escalated=escalated)

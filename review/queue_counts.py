@@ -21,7 +21,7 @@ from review.scopes import Scope
 
 NEVER_SOONER = timedelta(seconds=14)
 # Counting takes at most this share of the time, however large the database.
-LARGEST_SHARE = 0.05
+LARGEST_SHARE = 0.02
 SECONDS = "queue-counts-seconds"
 
 

@@ -7,7 +7,6 @@ Everything here reads a few rows of an index, whether a hundred pairs are open o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
@@ -36,12 +35,11 @@ MOST_LANGUAGES = 40
 
 @dataclass(frozen=True)
 class Left:
-    """What one person could still be given. `more`: at least so much. `due`: how many pairs are to be decided today or were before."""
+    """What one person could still be given. `more`: at least so much."""
 
     cases: int
     pairs: int
     more: bool = False
-    due: int = 0
 
 
 def stages(*, escalated: bool) -> tuple[Pair.Stage, ...]:
@@ -102,26 +100,21 @@ def next_pairs(user: User, scope: Scope, *, escalated: bool) -> list[Pair]:
 def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
     """Counted to 10,000; beyond that as last counted, by cells."""
     scope = scope_of(user, escalated=escalated, narrowed=narrowed)
-    pairs = open_pairs(user, escalated=escalated).filter(scope.fitting()).order_by()
     counts = QueueCount.objects.filter(scope.fitting(), stage__in=stages(escalated=escalated))
     if (counts.aggregate(pairs=Sum("pairs"))["pairs"] or 0) <= COUNTED:
-        return _counted(pairs, user, at_most=COUNTED)
-    due = pairs.filter(due_at__lt=_end_of_today()).order_by("due_at", "pk")[:OVERDUE_AT_ONCE].count()
-    return Left(cases=COUNTED, pairs=COUNTED, more=True, due=due)
+        return _counted(open_pairs(user, escalated=escalated).filter(scope.fitting()).order_by(), user, at_most=COUNTED)
+    return Left(cases=COUNTED, pairs=COUNTED, more=True)
 
 
 def _counted(pairs: QuerySet[Pair], user: User, *, at_most: int) -> Left:
     """Counted one by one. A check in hand is counted as any other pair is, or the count would tell."""
     held = Lease.objects.filter(reviewer=user, check_pair__isnull=False)
     checks = Coalesce(Subquery(held.order_by().values("reviewer").annotate(checks=Count("pk")).values("checks")), 0)
-    today = Q(due_at__lt=_end_of_today())
-    bounded = pairs.values("pk", "query", "due_at")[: at_most + 1]
-    found = bounded.aggregate(
-        pairs=Count("pk"), cases=Count("query", distinct=True), due=Count("pk", filter=today), with_checks=Count("pk") + checks
-    )
+    bounded = pairs.values("pk", "query")[: at_most + 1]
+    found = bounded.aggregate(pairs=Count("pk"), cases=Count("query", distinct=True), with_checks=Count("pk") + checks)
     besides = found["with_checks"] - found["pairs"]
     more = found["pairs"] > at_most
-    return Left(cases=found["cases"] + besides, pairs=min(found["pairs"], at_most) + besides, more=more, due=found["due"])
+    return Left(cases=found["cases"] + besides, pairs=min(found["pairs"], at_most) + besides, more=more)
 
 
 def waiting(*, escalated: bool) -> int:
@@ -214,8 +207,3 @@ def _of_languages(free: list[QuerySet[Pair]], languages: frozenset[str]) -> list
 
 def _head(pairs: QuerySet[Pair]) -> Subquery:
     return Subquery(pairs.order_by(*ORDER).values("pk")[:1])
-
-
-def _end_of_today() -> datetime:
-    tomorrow = timezone.localdate() + timedelta(days=1)
-    return timezone.make_aware(datetime.combine(tomorrow, time.min))

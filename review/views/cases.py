@@ -133,11 +133,11 @@ def _take_verdict(request: HttpRequest, user: User, pair_id: int, request_id: uu
     with transaction.atomic():
         held = leases.pair_in_hand(user, pair_id, escalated=escalated)
         pair = next(pair for pair in held.pairs if pair.pk == pair_id)
-        cases.read_listings([pair])
-        if (shown := request.POST.get("seen")) and shown != cases.seen(user, pair):
-            raise decisions.Outdated(_("A shop changed one of the texts since you looked."))
+        seen = request.POST.get("seen")
+        as_seen = (lambda pair: bool(seen == cases.seen(user, pair))) if seen else None
         verdict, seconds = request.POST.get("verdict", "reject" if reason else ""), _seconds(request.POST.get("seconds"))
         if held.is_check:
+            decisions.check_texts(pair, as_seen)
             checks.answer(lease=held.lease, verdict=verdict, user=user, seconds=seconds, request_id=request_id)
         else:
             decisions.decide(
@@ -149,6 +149,7 @@ def _take_verdict(request: HttpRequest, user: User, pair_id: int, request_id: uu
                 request_id=request_id,
                 seen_standing=_number(request.POST.get("seen_standing")),
                 reject_reason=reason,
+                as_seen=as_seen,
             )
     order = [pair.pk for pair in cases.in_order(held.pairs)]
     place = order.index(pair_id)
