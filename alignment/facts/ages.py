@@ -11,14 +11,17 @@ from alignment.facts.fact import Fact
 MONTHS = r"months?|mths?|mos?|mois|mes(?:es)?|monate?n?|个月|月龄"
 YEARS = r"years?(?: old)?|yrs?|y|ans?|años?|jahren?|jahre?|周?岁"
 UNIT = rf"(?:(?P<months{{0}}>{MONTHS})|(?P<years{{0}}>{YEARS}))(?![A-Za-zÀ-ÿ])"
+# What follows a number that is in years because nothing else is said.
+NO_UNIT = rf"(?!\s?(?:{MONTHS}|{YEARS})(?![A-Za-zÀ-ÿ]))"
 NUMBER = r"\d{1,3}(?:[.,]5)?"
 TO = r"\s?(?:-|–|~|至|到|to|à|bis|a|hasta|y)\s?"
 BIRTH = r"new ?born|birth|naissance|nacimiento|recién nacido|geburt|neugeborene|新生儿|出生"
 # How long it lasts or is warranted for is no age.
 NO_SPAN = r"(?!\s?(?:of |de |d')?(?:warrant|garant|lifespan|battery|保修|质保|使用))"
 AGE = re.compile(
-    rf"(?<![\w.,])(?:(?:(?P<low>{NUMBER})\s?(?P<low_unit>{MONTHS}|{YEARS})?|(?P<birth>{BIRTH})){TO}(?P<high>{NUMBER})\s?{UNIT.format('_range')}"
-    rf"|ages?\s?:?\s(?P<age_low>{NUMBER})\s?[-–]\s?(?P<age_high>{NUMBER})(?![\d.])|ages?\s?:?\s(?P<age_from>{NUMBER})\s?\+"
+    rf"(?<![A-Za-zÀ-ÿ0-9_.,])(?:(?:(?P<low>{NUMBER})\s?(?P<low_unit>{MONTHS}|{YEARS})?|(?P<birth>{BIRTH})){TO}(?P<high>{NUMBER})\s?{UNIT.format('_range')}"
+    rf"|ages?\s?:?\s(?P<age_low>{NUMBER})\s?[-–]\s?(?P<age_high>{NUMBER})(?![\d.]){NO_UNIT}"
+    rf"|ages?\s?:?\s(?P<age_from>{NUMBER})\s?\+{NO_UNIT}"
     rf"|(?:from|ab|dès|des|à partir de|desde(?: los)?|a partir de(?: los)?)\s(?P<from>{NUMBER})\s?{UNIT.format('_from')}"
     rf"|(?P<plus>{NUMBER})\s?(?:{UNIT.format('_plus')}|(?P<m>m))\s?(?:\+(?!\s?\d)|以上|起|and up|et plus)"
     rf"|(?P<over>{NUMBER})\s?\+\s?{UNIT.format('_over')})|(?<![\w.,])\+\s?(?P<more>{NUMBER})\s?{UNIT.format('_more')}",

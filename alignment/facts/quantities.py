@@ -80,7 +80,7 @@ UNITS: dict[str, tuple[str, dict[str, str]]] = {
 PIECES = (
     r"packs?|packung(?:en)?|count|ct|pcs?|pieces?|pièces?|piezas?|stück|stk|unidades|uds?|unités|st\.|paquetes?|packets?|sachets?|beutel|bolsas?|bags?|"
     r"teilig|tlg|softgels?|capsules?|gélules?|cápsulas?|kapseln?|tablets?|comprimés?|comprimidos?|tabletten|"
-    r"件套?|个装?|只装?|条装?|支装?|片装?|包装?|袋装?|瓶装?|盒装?|双装?|套装?|粒装?|节装?|枚装?|卷装?|块装?|对装?"
+    r"件套?|个(?!月|小时|星期)装?|只装?|条装?|支装?|片装?|包装?|袋装?|瓶装?|盒装?|双装?|套装?|粒装?|节装?|枚装?|卷装?|块装?|对装?"
 )
 PACK_OF = (
     r"(?:packs? of|set of|box of|case of|lot de|pack de|paquete de|juego de|set de|boîte de|caja de|pack"
@@ -111,7 +111,7 @@ MEASURE = re.compile(
 TIMES = re.compile(r"\s?[x×*]\s?", re.I)
 # 100-240 V is one range; 110/220 V are two amounts.
 RANGE = re.compile(
-    rf"(?<![A-Za-zÀ-ÿ0-9.,/-])(?P<low>{NUMBER})\s?[A-Za-z伏]{{0,3}}\s?[-–—~～至]\s?(?P<high>{NUMBER})\s?(?:{UNIT}){END}",
+    rf"(?<![A-Za-zÀ-ÿ0-9.,/-])(?P<low>{NUMBER})\s?(?P<low_unit>[A-Za-z]{{0,3}}|[\u4e00-\u9fff]{{1,2}})\s?[-–—~～至到]\s?(?P<high>{NUMBER})\s?(?:{UNIT}){END}",
     re.I,
 )
 BOTH = re.compile(rf"(?<![A-Za-zÀ-ÿ0-9.,/-])(?P<first>{NUMBER})\s?/\s?{NUMBER}\s?(?:{UNIT}){END}", re.I)
@@ -136,19 +136,20 @@ def quantities(text: str, language: str = "") -> list[Fact]:
 
 def _measures(text: str, language: str) -> Iterator[tuple[int, Fact]]:
     drinks, networks = bool(DRINKS.search(text)), bool(NETWORKS.search(text))
-    ranges = {}
+    ranges, begun = set(), set()
     for match in RANGE.finditer(text):
         kind, unit = _unit(match)
         low, high = (_amount(kind, unit, _number(match[side], language)) for side in ("low", "high"))
-        if low < high:
-            ranges[match.end()] = match
+        if low < high and _same_unit(match, kind):
+            ranges.add(match.end())
+            begun.add(match.start())
             yield match.start(), Fact(kind, match[0], low, high)
     for match in BOTH.finditer(text):
         kind, unit = _unit(match)
         if kind in ("voltage", "frequency"):
             yield match.start(), Fact(kind, match[0], _amount(kind, unit, _number(match["first"], language)))
     for match in MEASURE.finditer(text):
-        if match.end() in ranges:
+        if match.end() in ranges or match.start() in begun:
             continue
         kind, unit = _unit(match)
         if unit == "gram" and networks and match["numbers"] in "2345":
@@ -171,6 +172,13 @@ def _measures(text: str, language: str) -> Iterator[tuple[int, Fact]]:
 
 def _unit(match: re.Match[str]) -> tuple[str, str]:
     return next(NAMES[name] for name, value in match.groupdict().items() if value is not None and name in NAMES)
+
+
+def _same_unit(match: re.Match[str], kind: str) -> bool:
+    """Whether the low end of a range has no unit of its own, or the high end's: 500克-1公斤 are two amounts."""
+    low = match["low_unit"].casefold()
+    said = next(value for name, value in match.groupdict().items() if value is not None and name in NAMES).strip().casefold()
+    return low in ("", said) or (kind == "voltage" and low.startswith(said))
 
 
 def _counts(text: str) -> Iterator[tuple[int, Fact]]:

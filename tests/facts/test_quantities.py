@@ -149,6 +149,29 @@ def test_a_range_of_volts_holds_what_is_in_it_and_one_mains_has_several_names(qu
     assert ("voltage", agrees) in compared(query, candidate)
 
 
+@pytest.mark.parametrize(
+    ("query", "candidate", "kind", "agrees"),
+    [
+        ("7.5-15 kg", "7.5公斤-15公斤", "mass", True),
+        ("100-140 cm", "身高100厘米至140厘米", "length", True),
+        ("1.5-2 L", "1.5到2升", "volume", True),
+        ("500 g", "500克-1公斤", "mass", True),
+        ("1 kg", "500克-1公斤", "mass", True),
+    ],
+)
+def test_a_range_is_one_whether_one_end_or_both_have_a_unit(query: str, candidate: str, kind: str, agrees: bool) -> None:
+    assert (kind, agrees) in compared(query, candidate)
+
+
+def test_both_ends_of_a_range_are_said_once() -> None:
+    assert [(one.amount, one.upper) for one in quantities("20W-30W")] == [(20, 30)]
+
+
+@pytest.mark.parametrize("text", ["适合6个月宝宝", "续航3个小时", "12个月质保"])
+def test_months_and_hours_are_no_pieces(text: str) -> None:
+    assert [one for one in quantities(text) if one.kind == "count"] == []
+
+
 @pytest.mark.parametrize(("text", "grams"), [("5g saffron", 5.0), ("iPhone X 256gb 4g unlocked", None)])
 def test_a_network_is_no_mass(text: str, grams: float | None) -> None:
     assert [quantity.amount for quantity in quantities(text) if quantity.kind == "mass"] == ([grams] if grams else [])
