@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Q
 
-from alignment import scoring
+from alignment import scoring, wake_ups
 from alignment.models import SKU, ApiToken, Candidate, CandidateRun, CandidateSet, Category
 
 MOST_CANDIDATES = 500
@@ -79,7 +79,7 @@ def post_set(
                 query=query, category=category, origin=CandidateSet.Origin.CALLER, token=token, owner_id=owner, interactive=interactive
             )
         Candidate.objects.bulk_create(Candidate(set=made, query=query, sku_id=sku, rank=rank) for rank, sku in enumerate(ids, 1))
-        scoring.wake()
+        wake_ups.wake()
     return made, True
 
 

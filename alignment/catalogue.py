@@ -6,7 +6,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from alignment import logbook, scoring
+from alignment import logbook, scoring, wake_ups
 from alignment.models import SKU, Actor, AuditEvent, Candidate, Category, CategoryAlias, User
 
 LONGEST_PATH = 1000
@@ -82,4 +82,4 @@ def correct_language(*, sku: SKU, language: str, user: User) -> None:
         SKU.objects.filter(pk=sku.pk).update(language=language, language_origin=SKU.LanguageOrigin.CORRECTED, updated_at=timezone.now())
         # The language may stand in the instruction, and says how the numbers on either side of a pair are read.
         scoring.set_waiting(Q(query=sku) | Q(pk__in=Candidate.objects.filter(sku=sku).values("set")))
-        scoring.wake()
+        wake_ups.wake()

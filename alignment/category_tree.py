@@ -16,7 +16,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from alignment import logbook, policies, rollout, runs, scoring
+from alignment import logbook, pair_routes, policies, rollout, runs, scoring, wake_ups
 from alignment.catalogue import LONGEST_NAME, LONGEST_PATH, CategoryError, join_path
 from alignment.models import (
     SKU,
@@ -311,10 +311,10 @@ def _sets(categories: set[int]) -> QuerySet[CandidateSet, int]:
 def _rework(run: CategoryChange, rescore: list[int], reroute: list[int]) -> None:
     if rescore:
         run.rescored += scoring.set_waiting(Q(pk__in=rescore))
-        scoring.wake()
+        wake_ups.wake()
     if reroute:
         scored = list(CandidateSet.objects.filter(pk__in=reroute, status=CandidateSet.Status.SCORED).values_list("pk", flat=True))
-        scoring.route_sets(scored)
+        pair_routes.route_sets(scored)
         run.rerouted += len(scored)
 
 

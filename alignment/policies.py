@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
-from alignment import logbook
+from alignment import logbook, wake_ups
 from alignment.models import SKU, Actor, AuditEvent, CandidateSet, Category, PolicyRollout, PolicyVersion, User
 
 TEMPLATE_FIELDS = ("category", "language", "source")
@@ -210,8 +210,6 @@ def _append(
     note: str,
     restores: PolicyVersion | None,
 ) -> PolicyVersion:
-    from alignment import scoring
-
     newest = PolicyVersion.objects.filter(category=category).aggregate(newest=Max("number"))["newest"] or 0
     actor = Actor.of(author).uuid if author else None
     version = PolicyVersion.objects.create(category=category, number=newest + 1, author=actor, note=note[:500], restores=restores, **values)
@@ -221,5 +219,5 @@ def _append(
     if restores is not None:
         detail["restores"] = str(restores)
     AuditEvent.objects.create(actor=actor, action="publish policy", subject=str(version)[:200], detail=detail)
-    scoring.wake(scoring.ROLL_OUT)
+    wake_ups.wake(wake_ups.ROLL_OUT)
     return version

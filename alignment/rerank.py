@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from alignment import scoring
+from alignment import wake_ups
 from alignment.importing.language import detect
 from alignment.models import Category, RerankRequest, ScoringModel
 from alignment.policies import fill_in, published
@@ -98,7 +98,7 @@ def ask(
             beside=beside,
             explain=explain,
         )
-        scoring.wake()
+        wake_ups.wake()
     return made
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from alignment import logbook, scoring
+from alignment import logbook, pair_routes, scoring, wake_ups
 from alignment.models import CandidateSet, PolicyRollout
 from alignment.policies import Policies, sets_of
 
@@ -41,10 +41,10 @@ def advance() -> bool:
         elif rollout.policy.instruction != rollout.previous.instruction:
             rollout.rescored += scoring.set_waiting(Q(pk__in=ids))
             rollout.last_set_id = ids[-1]
-            scoring.wake()
+            wake_ups.wake()
         else:
             scored = CandidateSet.objects.filter(pk__in=ids, status=CandidateSet.Status.SCORED).values_list("pk", flat=True)
-            scoring.route_sets(list(scored))
+            pair_routes.route_sets(list(scored))
             rollout.rerouted += len(scored)
             rollout.last_set_id = ids[-1]
         rollout.save(update_fields=["finished_at", "last_set_id", "rerouted", "rescored"])

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from alignment import scoring
+from alignment import wake_ups
 from alignment.models import (
     Actor,
     AuditEvent,
@@ -34,11 +34,11 @@ UNFINISHED = Q(status__in=[Status.WAITING, Status.RUNNING])
 STALLED_AFTER = timedelta(minutes=2)
 SECONDS_A_BEAT = 20.0
 TASKS: dict[type[Run], str] = {
-    EvaluationRun: scoring.EVALUATE,
-    CandidateRun: scoring.BUILD_CANDIDATES,
-    ImportRun: scoring.IMPORT,
-    ExportRun: scoring.EXPORT,
-    CategoryChange: scoring.CHANGE_CATEGORIES,
+    EvaluationRun: wake_ups.EVALUATE,
+    CandidateRun: wake_ups.BUILD_CANDIDATES,
+    ImportRun: wake_ups.IMPORT,
+    ExportRun: wake_ups.EXPORT,
+    CategoryChange: wake_ups.CHANGE_CATEGORIES,
 }
 
 
@@ -52,7 +52,7 @@ def start(run: R) -> R:
 
 
 def wake(run: Run) -> None:
-    scoring.wake(TASKS[type(run)], run.pk)
+    wake_ups.wake(TASKS[type(run)], run.pk)
 
 
 def note(run: Run, what: RunEvent.What, *, author: User | None = None, text: str = "") -> None:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Length
 from django.utils import timezone
-from kombu.exceptions import KombuError
-from redis.exceptions import RedisError
 
-from alignment import decisions, facts, logbook, open_pairs, rendering
-from alignment.celery import app
+from alignment import decisions, logbook, open_pairs, pair_routes, rendering, wake_ups
 from alignment.models import (
-    SKU,
     Actor,
     AuditEvent,
     Candidate,
@@ -35,23 +28,10 @@ from alignment.models import (
     Worker,
 )
 from alignment.policies import Policies, render_instruction
-from alignment.routing import agree, guarded, route
-
-logger = logging.getLogger(__name__)
 
 Status = CandidateSet.Status
-SCORE, SWEEP, ROLL_OUT, IMPORT = "workers.score_waiting", "workers.sweep", "workers.roll_out", "workers.import_file"
-EVALUATE = "workers.evaluate"
-BUILD_CANDIDATES = "workers.build_candidates"
-EXPORT, CHANGE_CATEGORIES = "workers.export_groups", "workers.change_categories"
-QUEUES = {SCORE: "gpu"}
 MOST_ATTEMPTS = 3
 LOOK_AHEAD = 32
-MOST_UPDATES = 20
-ROUTED = {"route", "guard", "score", "reverse_score", "policy", "query", "category", *open_pairs.FIELDS}
-WRITTEN = {field.name: field.attname for field in Pair._meta.concrete_fields if field.name in ROUTED}
-ALIVE_FOR = timedelta(seconds=60)
-MOST_WORKERS, MOST_SILENT = 500, 5
 
 
 @dataclass(frozen=True)
@@ -83,24 +63,6 @@ class Work:
     instruction: str
     query: str
     documents: dict[Inputs, str]
-
-
-def wake(task: str = SCORE, *args: object) -> None:
-    """After commit, tell the workers that something waits. A broker that is down loses nothing: the sweeper looks at the rows."""
-
-    def send() -> None:
-        try:
-            app.send_task(task, args=args, queue=QUEUES.get(task, "default"), retry=False, ignore_result=True)
-        except (KombuError, RedisError, OSError) as error:
-            logger.warning("No wake-up for %s: the broker does not answer (%s). The sweeper will find the work.", task, error)
-
-    transaction.on_commit(send)
-
-
-def register_model(*, name: str, revision: str, dtype: str, prompt_format: str, max_length: int, is_demo: bool) -> ScoringModel:
-    return ScoringModel.objects.get_or_create(
-        revision=revision, dtype=dtype, prompt_format=prompt_format, max_length=max_length, defaults={"name": name, "is_demo": is_demo}
-    )[0]
 
 
 def claim(*, holder: str, token_budget: int) -> list[CandidateSet]:
@@ -242,7 +204,7 @@ def store(*, works: Sequence[Work], facts: Sequence[Fact], model: ScoringModel, 
         CandidateSet.objects.filter(pk__in=[row.pk for row in finished if row.pk not in complete]).update(
             status=Status.PENDING, holder="", lease_expires_at=None
         )
-        route_sets(complete)
+        pair_routes.route_sets(complete)
     return len(complete)
 
 
@@ -266,119 +228,6 @@ def _attach(rows: Sequence[CandidateSet], model: ScoringModel, policies: Policie
             changed.append(candidate)
     Candidate.objects.bulk_update(changed, ["score"], batch_size=300)
     return [row.pk for row in rows if row.pk not in incomplete]
-
-
-def route_sets(set_ids: Sequence[int]) -> None:
-    """Route every pair that these scored sets propose, and let policies decide. Inside a transaction that holds the log."""
-    proposed = list(Candidate.objects.filter(set__in=set_ids).values_list("query_id", "sku_id"))
-    if not proposed:
-        return
-    edges = {(min(pair), max(pair)) for pair in proposed}
-    skus = {sku for edge in edges for sku in edge}
-    directions: dict[tuple[int, int], list[Candidate]] = defaultdict(list)
-    queries = {query for query, _sku in proposed}
-    rows = (
-        Candidate.objects.filter(Q(query__in=queries, sku__in=skus) | Q(sku__in=queries, query__in=skus))
-        .select_related("set__query", "score")
-        .order_by("set_id")
-    )
-    for candidate in rows:
-        edge = (min(candidate.query_id, candidate.sku_id), max(candidate.query_id, candidate.sku_id))
-        if edge in edges:
-            directions[edge].append(candidate)
-    _route_pairs(directions)
-
-
-def _route_pairs(directions: Mapping[tuple[int, int], Sequence[Candidate]]) -> None:
-    policies = Policies()
-    lefts = {left for left, _right in directions}
-    stored = {
-        (pair.left_id, pair.right_id): pair
-        for pair in Pair.objects.select_related("standing").filter(left__in=lefts, right__in={right for _left, right in directions})
-    }
-    was = {pair.pk: _written(pair) for pair in stored.values()}
-    pairs = []
-    stated: dict[int, list[facts.Fact]] = {}
-    skus = SKU.objects.in_bulk({sku for edge in directions for sku in edge})
-    for edge, candidates in directions.items():
-        pair = stored.get(edge) or Pair(query_id=candidates[0].query_id)
-        pair.left, pair.right = skus[edge[0]], skus[edge[1]]
-        _route_pair(pair, candidates, policies, stated)
-        pairs.append(pair)
-    open_pairs.refresh(pairs)
-    _save_pairs(pairs, was)
-    moved = Q(route=Pair.Route.ACCEPT, standing__isnull=True) | Q(standing__by=Decision.By.POLICY) & ~Q(route=Pair.Route.ACCEPT)
-    followed = (
-        Pair.objects.select_related("left", "right", "score", "reverse_score", "policy", "standing")
-        .filter(moved, pk__in=[pair.pk for pair in pairs])
-        .order_by("pk")
-    )
-    decisions.follow_routes(list(followed), reason="new route")
-
-
-def _written(pair: Pair) -> dict[str, Any]:
-    """What routing may change of a pair, by column."""
-    return {field: getattr(pair, attribute) for field, attribute in WRITTEN.items()}
-
-
-def _save_pairs(pairs: Sequence[Pair], was: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write new pairs, and of those stored what changed. Under new thresholds most pairs change alike, in a field or two: one UPDATE for
-    all of them holds the log for milliseconds where a bulk update of every field takes seconds."""
-    Pair.objects.bulk_create([pair for pair in pairs if pair.pk is None], batch_size=200)
-    changed: dict[tuple[str, ...], dict[tuple[Any, ...], list[Pair]]] = defaultdict(lambda: defaultdict(list))
-    for pair in pairs:
-        if before := was.get(pair.pk):
-            now = _written(pair)
-            fields = tuple(field for field in WRITTEN if now[field] != before[field])
-            changed[fields][tuple(now[field] for field in fields)].append(pair)
-    changed.pop((), None)
-    for fields, alike in changed.items():
-        if len(alike) <= MOST_UPDATES:
-            for values, some in alike.items():
-                Pair.objects.filter(pk__in=[pair.pk for pair in some]).update(**dict(zip(fields, values, strict=True)))
-        else:
-            Pair.objects.bulk_update([pair for some in alike.values() for pair in some], fields, batch_size=200)
-
-
-def _route_pair(pair: Pair, candidates: Sequence[Candidate], policies: Policies, stated: dict[int, list[facts.Fact]]) -> None:
-    """Set a pair's route from its directions, of which none may wait. The newest set speaks for a direction; people settle a difference.
-
-    `stated` keeps the facts of SKUs read so far: only those of pairs that would be accepted under a policy with guards are read at all.
-    """
-    newest: dict[int, Candidate] = {candidate.query_id: candidate for candidate in candidates if candidate.score is not None}
-    waiting = any(c.set.status in (Status.PENDING, Status.CLAIMED) for c in candidates)
-    if pair.query_id not in newest and newest:
-        pair.query_id = next(iter(newest))
-    other = pair.left_id if pair.query_id == pair.right_id else pair.right_id
-    forward, reverse = newest.get(pair.query_id), newest.get(other)
-    if forward is None:
-        return
-    versions = {query: policies.of(c.set.category_id or c.set.query.category_id) for query, c in newest.items()}
-    pair.score, pair.reverse_score = forward.score, reverse.score if reverse else None
-    pair.policy = versions[pair.query_id]
-    pair.category_id = forward.set.category_id or forward.set.query.category_id
-    if waiting:
-        return
-    chosen = agree(
-        [
-            route(c.score.probability, accept_at=versions[query].accept_at, review_at=versions[query].review_at)
-            for query, c in newest.items()
-            if c.score is not None
-        ]
-    )
-    guards = {kind for version in versions.values() for kind in version.guards} if chosen == Pair.Route.ACCEPT else set()
-    conflicts = _conflicts(pair, guards, stated)
-    pair.route, pair.guard = guarded(chosen, conflicts), ", ".join(conflicts)
-
-
-def _conflicts(pair: Pair, guards: AbstractSet[str], stated: dict[int, list[facts.Fact]]) -> list[str]:
-    if not guards:
-        return []
-    for sku in (pair.left, pair.right):
-        if sku.pk not in stated:
-            stated[sku.pk] = facts.of(sku)
-    found = facts.conflicts(stated[pair.left_id], stated[pair.right_id])
-    return [kind for kind in facts.HARD if kind in found & guards]
 
 
 def fail(*, sets: Sequence[CandidateSet], holder: str, error: str) -> None:
@@ -413,7 +262,7 @@ def retry(*, sets: Sequence[CandidateSet], user: User) -> int:
             status=Status.PENDING, attempts=0, error="", not_before=None
         )
         AuditEvent.objects.create(actor=Actor.of(user).uuid, action="retry scoring", subject=f"{count} candidate sets")
-        wake()
+        wake_ups.wake()
     return count
 
 
@@ -424,7 +273,7 @@ def sweep() -> int:
         _give_back(row, error="The process that scored this set died or hung.", not_before=None)
         freed += 1
     if CandidateSet.objects.filter(status=Status.PENDING).exists():
-        wake()
+        wake_ups.wake()
     return freed
 
 
@@ -463,7 +312,7 @@ def sku_changed(sku_ids: Sequence[int]) -> None:
     open_pairs.refresh(pairs)
     Pair.objects.bulk_update(pairs, ["route", "guard", "text_changed", *open_pairs.FIELDS], batch_size=200)
     decisions.follow_routes(pairs, reason="text changed")
-    wake()
+    wake_ups.wake()
 
 
 def progress() -> dict[str, int]:
@@ -471,40 +320,3 @@ def progress() -> dict[str, int]:
     counts = dict.fromkeys(Status.values, 0)
     counts |= dict(CandidateSet.objects.values_list("status").annotate(count=Count("id")).order_by())
     return counts
-
-
-def report(
-    *,
-    name: str,
-    model: ScoringModel | None = None,
-    device: str = "",
-    sets_in_hand: int = 0,
-    pairs: int = 0,
-    pairs_per_second: float | None = None,
-    memory_mb: int | None = None,
-    error: str = "",
-) -> None:
-    """A worker says that it lives and what it does."""
-    row, _created = Worker.objects.get_or_create(name=name)
-    Worker.objects.filter(pk=row.pk).update(
-        model=model,
-        device=device,
-        sets_in_hand=sets_in_hand,
-        pairs_scored=F("pairs_scored") + pairs,
-        error=error[:2000],
-        memory_mb=memory_mb,
-        seen_at=timezone.now(),
-        pairs_per_second=F("pairs_per_second") if pairs_per_second is None else pairs_per_second,
-    )
-
-
-def workers() -> tuple[list[Worker], list[Worker]]:
-    """Those that were heard from within a minute, by name, and the latest of those that were not."""
-    since = timezone.now() - ALIVE_FOR
-    newest = Worker.objects.select_related("model").order_by("-seen_at")[:MOST_WORKERS]
-    alive = sorted((worker for worker in newest if worker.seen_at >= since), key=lambda worker: worker.name)
-    return alive, [worker for worker in newest if worker.seen_at < since][:MOST_SILENT]
-
-
-def alive_workers() -> list[Worker]:
-    return workers()[0]

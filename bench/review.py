@@ -115,12 +115,12 @@ class Filler:
     def __init__(self, queries: int) -> None:
         from django.utils import timezone
 
-        from alignment import policies, scoring
+        from alignment import policies, scoring_workers
         from alignment.models import Category, PolicyVersion, Source
 
         self.queries, self.now = queries, timezone.now()
         self.texts = [json.loads(line) for file in sorted(SAMPLE.glob("*.jsonl")) if file.stem != "rerank_sets" for line in file.open()]
-        self.model = scoring.register_model(
+        self.model = scoring_workers.register_model(
             name="bench", revision="1", dtype="bfloat16", prompt_format="qwen3", max_length=8192, is_demo=False
         )
         self.sources = [Source.objects.create(name=f"Shop {number}", language=LANGUAGES[number % 5]) for number in range(20)]

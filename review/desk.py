@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alignment import runs, scoring
+from alignment import runs, scoring_workers
 from alignment.models import (
     SKU,
     ApiToken,
@@ -99,7 +99,7 @@ class Desk:
 
 
 def see() -> Desk:
-    workers = scoring.alive_workers()
+    workers = scoring_workers.alive()
     pace = sum(worker.pairs_per_second or 0.0 for worker in workers)
     sets = CandidateSet.objects.filter(status__in=[CandidateSet.Status.PENDING, CandidateSet.Status.CLAIMED])
     unscored = bounded(sets)

@@ -19,7 +19,7 @@ from django.db.models import Max, Min, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from alignment import facts, policies, scoring
+from alignment import facts, policies, scoring_workers
 from alignment.models import Category, Decision, Pair, PolicyVersion, Worker
 from alignment.routing import agree, guarded, route
 from review.intervals import wilson
@@ -274,7 +274,7 @@ def bands(pairs: Iterable[Scored], *, accept_at: float, review_at: float) -> lis
 
 def speed() -> float | None:
     """Pairs a second: what the workers alive do together, else what one did last. None where none was measured."""
-    alive = [worker.pairs_per_second for worker in scoring.alive_workers() if worker.pairs_per_second]
+    alive = [worker.pairs_per_second for worker in scoring_workers.alive() if worker.pairs_per_second]
     if alive:
         return sum(alive)
     last = Worker.objects.filter(pairs_per_second__gt=0).order_by("-seen_at").first()

@@ -13,7 +13,7 @@ from django.db import OperationalError, connections
 from django.test import TransactionTestCase
 from django.utils import translation
 
-from alignment import scoring, triggers
+from alignment import triggers, wake_ups
 
 
 def pytest_configure() -> None:
@@ -58,7 +58,7 @@ def create_root() -> None:
 @pytest.fixture(autouse=True)
 def no_broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """In-process tests send no wake-ups: the rows say what is to be done. Tests with processes of their own have a real Redis."""
-    monkeypatch.setattr(scoring.app, "send_task", lambda *args, **kwargs: None)
+    monkeypatch.setattr(wake_ups.app, "send_task", lambda *args, **kwargs: None)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from alignment import rendering, scoring
+from alignment import rendering, scoring, scoring_workers
 from alignment.models import SKU, Candidate, CandidateSet, Category, Pair, PolicyVersion, ScoringModel, Source, User
 from alignment.policies import publish
 
@@ -68,7 +68,9 @@ def make_review_policy(**fields: object) -> PolicyVersion:
 
 
 def make_model(*, is_demo: bool = False) -> ScoringModel:
-    return scoring.register_model(name="test", revision="1", dtype="float32", prompt_format="qwen3", max_length=8192, is_demo=is_demo)
+    return scoring_workers.register_model(
+        name="test", revision="1", dtype="float32", prompt_format="qwen3", max_length=8192, is_demo=is_demo
+    )
 
 
 def make_set(query: SKU, candidates: Sequence[SKU], *, category: Category | None = None, **fields: object) -> CandidateSet:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
-from alignment import candidate_runs, candidates, rendering, runs, scoring
+from alignment import candidate_runs, candidates, rendering, runs, wake_ups
 from alignment.models import CandidateRun, Category
 from workers.retrieval import Catalogue, Retriever, encoder
 from workers.retrieval.restriction import Restriction
@@ -132,6 +132,6 @@ class _Progress:
 
     def _tell(self) -> None:
         self.say(self.done, self.total)
-        scoring.wake()
+        wake_ups.wake()
         if not runs.tell(self.run, skus=self.total, skus_done=self.done):
             raise Cancelled

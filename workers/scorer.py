@@ -14,7 +14,7 @@ from pathlib import Path
 from celery.worker import state
 from django.conf import settings
 
-from alignment import rerank, scoring
+from alignment import rerank, scoring, scoring_workers
 from alignment.models import CandidateSet, RerankRequest, ScoringModel
 from alignment.scoring import Fact, Work
 from workers.reranker.contract import Engine, Unavailable
@@ -34,7 +34,7 @@ class Scorer:
     def __init__(self, reranker: Engine) -> None:
         self.reranker = reranker
         identity = reranker.identity
-        self.model: ScoringModel = scoring.register_model(
+        self.model: ScoringModel = scoring_workers.register_model(
             name=identity.name,
             revision=identity.revision,
             dtype=identity.dtype,
@@ -111,7 +111,7 @@ class Scorer:
             wanted = self.token_budget * CHUNK_SECONDS / max(seconds, 0.01)
             lowest, highest = self.token_budget / 2, self.token_budget * 2
             self.token_budget = int(min(max(wanted, lowest, SMALLEST_CHUNK), highest, settings.SCORING_TOKEN_BUDGET))
-        scoring.report(
+        scoring_workers.report(
             name=self.holder,
             model=self.model,
             device=self.reranker.device,
@@ -204,7 +204,7 @@ def drain() -> None:
         logger.exception("The model %s cannot be used", settings.RERANKER_MODEL)
         problem = str(error)
     else:
-        scoring.report(name=name, model=_scorer.model, device=_scorer.reranker.device, memory_mb=memory_mb())
+        scoring_workers.report(name=name, model=_scorer.model, device=_scorer.reranker.device, memory_mb=memory_mb())
         return
     _not_before = time.monotonic() + PAUSE_AFTER_ERROR
-    scoring.report(name=name, model=_scorer.model if _scorer else None, error=problem)
+    scoring_workers.report(name=name, model=_scorer.model if _scorer else None, error=problem)

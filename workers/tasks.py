@@ -22,7 +22,7 @@ def score_waiting() -> None:
 @shared_task(name="workers.sweep")
 def sweep() -> None:
     """Free claims that died and go on with rollouts that a killed worker left."""
-    from alignment import exports, rerank, rollout, runs, scoring
+    from alignment import exports, rerank, rollout, runs, scoring, wake_ups
     from alignment.importing import uploads
 
     scoring.sweep()
@@ -31,7 +31,7 @@ def sweep() -> None:
     exports.sweep()
     runs.resume_interrupted()
     if rollout.waiting():
-        scoring.wake(scoring.ROLL_OUT)
+        wake_ups.wake(wake_ups.ROLL_OUT)
 
 
 @shared_task(name="workers.roll_out")

@@ -12,7 +12,7 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alignment import catalogue, policies, rerank, scoring
+from alignment import catalogue, policies, rerank, scoring_workers
 from alignment.api.authentication import AnyToken
 from alignment.api.parsers import BoundedJSONParser
 from alignment.api.views import APIView
@@ -128,7 +128,7 @@ def scored(request: Request, values: dict[str, Any]) -> RerankRequest:
         raise exceptions.ValidationError({"category": str(error)}) from None
     if values.get("category") and category is None:
         raise exceptions.ValidationError({"category": "there is no such category"})
-    if not scoring.alive_workers():
+    if not scoring_workers.alive():
         raise Busy("No worker that scores is running. Start one, or ask again in a few seconds.")
     owner = Actor.of(cast(User, request.user)).uuid
     instruction = values.get("instruction") or rerank.instruction_for(category, values["query"])

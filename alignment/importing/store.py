@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from alignment import rendering, scoring, search
+from alignment import rendering, scoring, search, wake_ups
 from alignment.importing import language
 from alignment.importing.rows import Listing
 from alignment.models import SKU, Source, TextVersion
@@ -104,7 +104,7 @@ def upsert(*, source: Source, listings: Sequence[Listing], categories: Mapping[s
     if other_policy:
         # Category and language choose the policy and stand in its instruction.
         scoring.set_waiting(Q(query__in=other_policy))
-        scoring.wake()
+        wake_ups.wake()
     return Stored(len(new), len(changed), len(listings) - len(new) - len(changed))
 
 

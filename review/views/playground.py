@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from alignment import rerank, scoring
+from alignment import rerank, scoring_workers
 from alignment.importing.language import detect
 from alignment.models import Actor, Category, Pair, PolicyVersion, RerankRequest
 from alignment.policies import published
@@ -133,7 +133,7 @@ def _result(request: HttpRequest, asked: RerankRequest, beside: RerankRequest | 
         "policy": policy,
         "failed": failed,
         "waiting": not ready and not failed,
-        "no_worker": not ready and not scoring.alive_workers(),
+        "no_worker": not ready and not scoring_workers.alive(),
         "rows": _rows(asked, beside, policy) if ready else [],
         "demo": bool(asked.model and asked.model.is_demo),
         "curl": _curl(request, asked),

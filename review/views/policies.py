@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from alignment import policies, rerank, scoring
+from alignment import policies, rerank, scoring_workers
 from alignment.models import Actor, Category, PolicyRollout, PolicyVersion
 from review import charts, effects, revisions, trials
 from review.forms import PolicyForm, RollBackForm
@@ -199,7 +199,7 @@ def _trial(request: HttpRequest, category: Category, in_force: PolicyVersion, fo
         "trial_shown": True,
         "rows": rows,
         "trial_waiting": waiting,
-        "no_worker": waiting and not scoring.alive_workers(),
+        "no_worker": waiting and not scoring_workers.alive(),
         "reading": readings[0] if readings else None,
         "model": next((one.asked.model for one in tried if one.asked.model), None),
     }

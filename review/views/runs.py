@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from alignment import exports, runs, scoring
+from alignment import exports, runs, scoring, scoring_workers
 from alignment.models import CandidateRun, CandidateSet, CategoryChange, ExportRun, Run, Worker
 from review import lists, run_list
 from review.permissions import admin_required, person
@@ -24,7 +24,7 @@ from review.permissions import admin_required, person
 def page(request: HttpRequest) -> HttpResponse:
     counts = scoring.progress()
     waiting = counts[CandidateSet.Status.PENDING] + counts[CandidateSet.Status.CLAIMED]
-    alive = Worker.objects.filter(seen_at__gte=timezone.now() - scoring.ALIVE_FOR).values_list("sets_in_hand", "pairs_per_second")
+    alive = Worker.objects.filter(seen_at__gte=timezone.now() - scoring_workers.ALIVE_FOR).values_list("sets_in_hand", "pairs_per_second")
     workers = list(alive)
     context = {
         "scored": counts[CandidateSet.Status.SCORED],

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from alignment import scoring
+from alignment import scoring, scoring_workers
 from alignment.models import Candidate, CandidateSet, ScoringModel, Worker
 from review import queues
 from review.permissions import admin_required, person
@@ -62,7 +62,7 @@ def retry(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest) -> dict[str, Any]:
     counts = scoring.progress()
     total = sum(counts.values())
-    alive, silent = scoring.workers()
+    alive, silent = scoring_workers.alive_and_silent()
     failed = CandidateSet.objects.filter(status=CandidateSet.Status.PARKED).select_related("query__source").order_by("pk")
     shown = list(failed[:MOST_SHOWN])
     _attach_texts(shown)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alignment import rerank, scoring
+from alignment import rerank, scoring_workers, wake_ups
 from alignment.models import Actor, RerankRequest, ScoringModel, User
 from alignment.policies import published
 from tests.api.test_api import Api, reading  # noqa: F401
@@ -39,8 +39,8 @@ class Answering:
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
     one = Answering()
-    scoring.report(name="w", model=make_model(), device="cpu")
-    monkeypatch.setattr(scoring.app, "send_task", one.woken)
+    scoring_workers.report(name="w", model=make_model(), device="cpu")
+    monkeypatch.setattr(wake_ups.app, "send_task", one.woken)
     yield one
 
 
@@ -131,7 +131,7 @@ def test_what_is_not_answered_in_time_is_given_up(  # noqa: F811
     worker: Answering,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scoring.app, "send_task", lambda *args, **kwargs: None)
+    monkeypatch.setattr(wake_ups.app, "send_task", lambda *args, **kwargs: None)
     monkeypatch.setattr("alignment.api.rerank.LONGEST_WAIT", 0.05)
     assert reading.post("rerank", BODY).status_code == 503
     assert RerankRequest.objects.get().status == "given_up"

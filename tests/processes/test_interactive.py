@@ -12,13 +12,13 @@ pytestmark = pytest.mark.processes
 
 BULK = """
 from tests.factories import make_set, make_sku
-from alignment import scoring
+from alignment import wake_ups
 from django.db import transaction
 with transaction.atomic():
     others = [make_sku(f"Bouilloire {n} 1,7 L") for n in range(20)]
     for n in range(400):
         make_set(make_sku(f"Kettle {n} 1.7 L"), others)
-    scoring.wake()
+    wake_ups.wake()
 """
 QUERY = "不锈钢电热水壶 1.7升 2200W"
 DOCUMENTS = ["Yoga mat 6 mm", "Stainless steel electric kettle 1.7 L 2200 W", "Bouilloire électrique en verre 1,0 L"]

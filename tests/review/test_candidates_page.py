@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from alignment import importing, scoring
+from alignment import importing, wake_ups
 from alignment.models import SKU, CandidateRun, CandidateSet, ImportRun
 from tests.factories import make_admin, make_reviewer, make_sku
 from workers import building
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[object, ...]]]:
     tasks: list[tuple[str, tuple[object, ...]]] = []
-    monkeypatch.setattr(scoring.app, "send_task", lambda name, args=(), **rest: tasks.append((name, tuple(args))))
+    monkeypatch.setattr(wake_ups.app, "send_task", lambda name, args=(), **rest: tasks.append((name, tuple(args))))
     return tasks
 
 

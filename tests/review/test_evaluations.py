@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from alignment import rerank, runs, scoring
+from alignment import rerank, runs, wake_ups
 from alignment.models import EvaluationRun
 from tests.factories import make_admin, make_model, make_reviewer
 from workers import evaluating
@@ -39,7 +39,7 @@ def scorer(monkeypatch: pytest.MonkeyPatch) -> None:
             answers = [rerank.Answer(0.0, 0.95 if "水壶" in text else 0.1, 5, 0) for text in asked.documents]
             rerank.answer(asked, holder="w", model=model, answers=answers)
 
-    monkeypatch.setattr(scoring.app, "send_task", woken)
+    monkeypatch.setattr(wake_ups.app, "send_task", woken)
 
 
 def uploaded(client: Client, text: str, name: str = "sets.jsonl") -> EvaluationRun:

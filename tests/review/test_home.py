@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from alignment import decisions, scoring
+from alignment import decisions, scoring_workers
 from alignment.models import CandidateSet, Category, ImportRun, Pair
 from review import desk, figures
 from review.models import QueueCount
@@ -79,7 +79,7 @@ def test_what_waits_is_told_by_stage_with_its_age_once_queues_are_counted(client
 def test_what_runs_is_shown_with_its_pace_and_the_time_left(client, admin):
     for _ in range(3):
         factories.make_set(factories.make_sku(), [factories.make_sku() for _ in range(4)])
-    scoring.report(name="gpu", pairs_per_second=0.1)
+    scoring_workers.report(name="gpu", pairs_per_second=0.1)
     ImportRun.objects.create(source=factories.make_source(), file_name="offers.csv")
     seen = desk.see()
     assert {line.label: line.amount.number for line in seen.running} == {"Sets to score": 3, "Imports": 1}

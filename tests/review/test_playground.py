@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from alignment import rerank, scoring
+from alignment import rerank, scoring_workers
 from alignment.models import RerankRequest
 from tests.factories import make_category, make_model, make_policy, make_reviewer
 
@@ -78,7 +78,7 @@ def test_while_it_waits_the_page_asks_again_and_says_that_no_worker_runs(client:
     link = asked(client)
     page = client.get(link).content.decode()
     assert f'hx-get="{link}"' in page and "No worker was heard from" in page
-    scoring.report(name="w")
+    scoring_workers.report(name="w")
     assert "No worker was heard from" not in client.get(link).content.decode()
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alignment import decisions, policies, rerank, rollout, scoring
+from alignment import decisions, policies, rerank, rollout, scoring_workers
 from alignment.models import Category, Decision, Pair, RerankRequest, User
 from alignment.policies import published, values_of
 from review import effects, revisions
@@ -146,7 +146,7 @@ def test_only_what_inherits_is_counted(client: Client, admin: User) -> None:
 
 def test_a_new_instruction_says_how_much_is_scored_anew_and_how_long(client: Client, admin: User) -> None:
     make_pair(0.8), make_pair(0.8)
-    scoring.report(name="w", model=make_model(), pairs=1, pairs_per_second=0.5)
+    scoring_workers.report(name="w", model=make_model(), pairs=1, pairs_per_second=0.5)
     page = effect(client, instruction="Another question?")
     again = page.context["effect"].rescoring
     assert (again.sets, again.pairs, again.seconds, again.kept) == (2, 2, 4.0, False)

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from alignment import decisions, export, exports, runs, scoring
+from alignment import decisions, export, exports, runs, scoring, scoring_workers
 from alignment.models import AuditEvent, CandidateRun, CandidateSet, EvaluationRun, ExportRun, ImportRun
 from tests import factories
 from tests.factories import make_admin, make_reviewer
@@ -193,7 +193,7 @@ def test_failed_sets_show_their_texts_and_are_retried_by_error(client: Client) -
 def test_a_worker_shows_its_memory_and_the_set_in_hand(client: Client) -> None:
     factories.make_set(factories.make_sku("Kettle in hand"), [factories.make_sku()])
     scoring.claim(holder="gpu:1", token_budget=1000)
-    scoring.report(name="gpu:1", device="H100", sets_in_hand=1, memory_mb=4321)
+    scoring_workers.report(name="gpu:1", device="H100", sets_in_hand=1, memory_mb=4321)
     page = client.get("/scoring/").content.decode()
     assert "4,321 MB" in page and "Kettle in hand" in page
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
-from alignment import bulk, decisions, rerank, scoring
+from alignment import bulk, decisions, rerank, scoring_workers
 from alignment.models import SKU, Actor, Category, EvaluationRun, Group, ImportRun, Pair, RerankRequest, RowError, Upload, User
 from review import figures, people
 from review.models import QueueCount
@@ -120,7 +120,7 @@ def world() -> World:
     failed = factories.make_set(named("失败的商品"), [named("另一商品")])
     type(failed).objects.filter(pk=failed.pk).update(status="parked", error="显存不足", attempts=3)
     factories.make_set(named("等待的商品"), [named("第三商品")])
-    scoring.report(name="gpu", device="cpu", pairs_per_second=40.0, model=factories.make_model(is_demo=True))
+    scoring_workers.report(name="gpu", device="cpu", pairs_per_second=40.0, model=factories.make_model(is_demo=True))
     run = ImportRun.objects.create(source=shops[0], file_name="商品.csv", status="done", rows_read=3, error_count=1, author=admin)
     RowError.objects.create(run=run, line=3, column="标题", reason="标题为空", value="")
     figures.count(now=timezone.now() + timedelta(minutes=1))
