@@ -68,7 +68,11 @@ def resume(run_id: int) -> None:
     if run is None:
         return
     if not run.stored_path:
-        runs.finish(run, error=_("The command that imported it ended before the file did. Run it again: what is stored changes nothing."))
+        if runs.events(run).filter(what=runs.What.EXPIRED).exists():
+            reason = _why(FileNotFoundError())
+        else:
+            reason = _("The command that imported it ended before the file did. Run it again: what is stored changes nothing.")
+        runs.finish(run, error=reason)
         return
     try:
         run_import(run=run, path=Path(run.stored_path))

@@ -161,6 +161,37 @@ def test_what_nobody_imports_is_swept_after_a_day() -> None:
     assert not Path(old.stored_path).exists() and Path(new.stored_path).exists()
 
 
+def test_an_imported_file_goes_a_month_after_its_import_ended_and_the_report_stays() -> None:
+    old, recent = imported(keep(GERMAN)), imported(keep(GERMAN))
+    path = Path(old.stored_path)
+    ImportRun.objects.filter(pk=old.pk).update(finished_at=timezone.now() - timedelta(days=31))
+    uploads.sweep()
+    old.refresh_from_db()
+    assert not path.exists() and Path(recent.stored_path).exists()
+    assert (old.status, old.rows_read, old.row_errors.count()) == ("done", 2, 1) and importing.errors_file(old).exists()
+    assert runs.events(old).last().what == "expired"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("status", ["waiting", "running"])
+def test_an_import_that_can_go_on_keeps_its_file_however_old(status: str) -> None:
+    run = uploads.start(keep(GERMAN), by=factories.make_admin())
+    long_ago = timezone.now() - timedelta(days=400)
+    ImportRun.objects.filter(pk=run.pk).update(status=status, created_at=long_ago, seen_at=long_ago)
+    uploads.sweep()
+    assert Path(run.stored_path).exists()
+
+
+def test_an_import_whose_file_is_gone_says_so_when_it_is_started_again() -> None:
+    run = uploads.start(keep(GERMAN), by=factories.make_admin())
+    runs.cancel(run)
+    ImportRun.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=31))
+    uploads.sweep()
+    runs.retry(run, by=factories.make_admin())
+    importing.resume(run.pk)
+    run.refresh_from_db()
+    assert (run.status, run.error) == ("failed", "The file is no longer on this server; send it again.")
+
+
 def long_feed(count: int = 950, bad: int = 7) -> str:
     return "id,title\n" + "".join(f"{n},{'' if n == bad else f'Kettle {n}'}\n" for n in range(count))
 
