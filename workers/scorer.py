@@ -21,7 +21,8 @@ from workers.reranker.contract import Engine, Unavailable
 
 logger = logging.getLogger(__name__)
 
-CHUNK_SECONDS = 0.5
+# Whoever asks while a bulk job runs waits for a chunk at most.
+CHUNK_SECONDS = 0.4
 SMALLEST_CHUNK = 512
 DOCUMENTS_AT_ONCE = 32
 EXPLAINED = 5
@@ -102,13 +103,14 @@ class Scorer:
         rerank.answer(asked, holder=self.holder, model=self.model, answers=answers, readings=readings)
 
     def _score(self, sets: Sequence[CandidateSet]) -> None:
+        begun = time.monotonic()
         works = scoring.prepare(sets, model=self.model)
         started = time.monotonic()
         facts = self._compute(works, sets)
         seconds = time.monotonic() - started
         scoring.store(works=works, facts=facts, model=self.model, holder=self.holder)
         if facts:
-            wanted = self.token_budget * CHUNK_SECONDS / max(seconds, 0.01)
+            wanted = self.token_budget * CHUNK_SECONDS / max(time.monotonic() - begun, 0.01)
             lowest, highest = self.token_budget / 2, self.token_budget * 2
             self.token_budget = int(min(max(wanted, lowest, SMALLEST_CHUNK), highest, settings.SCORING_TOKEN_BUDGET))
         scoring_workers.report(
