@@ -3,10 +3,10 @@
     python -m bench.interactive [--requests 200] [--sets 6000] [--json OUT]
 
 Makes an installation of its own in a scratch folder, on SQLite, and starts everything as `make run` does, with the demo model. A bulk job
-runs, of sets of twenty candidates from the sample's listings. Meanwhile the published cohere client asks `/api/v2/rerank` for ten documents,
-one request after the other, and at the same time somebody presses "Score these" in the playground in a real Chromium, for ten candidates,
-again and again. A playground's time is from the press to the first frame painted with the ranks on it. The first five of each are not
-counted. Fails where the bulk job ended before they did. Needs what tests need.
+runs, of sets of twenty candidates from the sample's listings. Meanwhile the published cohere client asks `/api/v2/rerank` for ten
+documents, one request after the other, and at the same time somebody presses "Score these" in the playground in a real Chromium, for ten
+candidates, again and again. A playground's time is from the press to the first frame painted with the ranks on it. The first five of each
+are not counted. Fails where the bulk job ended before they did. Needs what tests need.
 """
 
 from __future__ import annotations
