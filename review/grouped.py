@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alignment import decisions
 from alignment.models import SKU, Conflict, Decision, Group, GroupChange, Membership, Pair, User
-from review import history
+from review import history, secrecy
 
 MOST_MEMBERS = 200
 MOST_CHANGES = 50
@@ -55,7 +55,8 @@ class Change:
 def describe(group: Group, user: User) -> dict[str, Any]:
     """What the page of a group needs, in a constant number of queries."""
     found = Membership.objects.filter(group=group).select_related("sku__source", "sku__category").order_by("sku_id")
-    skus = [membership.sku for membership in found[:MOST_MEMBERS]]
+    secret = secrecy.of(user)
+    skus = [membership.sku for membership in found.exclude(sku__in=secret.listings)[:MOST_MEMBERS]]
     return {
         "group": group,
         "members": _members(skus, user),
@@ -64,9 +65,10 @@ def describe(group: Group, user: User) -> dict[str, Any]:
         "conflicts": list(
             Conflict.objects.filter(Q(pair__left__in=skus) | Q(pair__right__in=skus))
             .select_related("pair__left__source", "pair__right__source", "decision")
+            .exclude(pair__in=secret.checks)
             .order_by("-decision_id")[:MOST_CHANGES]
         ),
-        "changes": _changes(group, user),
+        "changes": _changes(group, user, secret),
     }
 
 
@@ -87,10 +89,11 @@ def _lines(ids: Sequence[int], user: User) -> dict[int, history.Line]:
     return {line.decision.pk: line for line in history.lines(found, standing=ids)}
 
 
-def _changes(group: Group, user: User) -> list[Change]:
+def _changes(group: Group, user: User, secret: secrecy.Secret) -> list[Change]:
     found = list(GroupChange.objects.filter(group=group).select_related("into").order_by("-decision_id", "-pk")[:MOST_CHANGES])
     lines = _lines([change.decision_id for change in found], user)
-    named = {pk for change in found for pk in (*change.added[:MOST_NAMED], *change.removed[:MOST_NAMED])}
+    lines = {pk: line for pk, line in lines.items() if line.decision.pair_id not in secret.checks}
+    named = {pk for change in found for pk in (*change.added[:MOST_NAMED], *change.removed[:MOST_NAMED])} - secret.listings
     skus = SKU.objects.in_bulk(named)
     return [
         Change(

@@ -12,11 +12,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alignment import decisions, facts, groups, routing
+from alignment import decisions, facts, routing
 from alignment.models import SKU, AuditEvent, Decision, Group, ImportRun, Pair, Score, TextVersion, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
-from review import cases, differences, history
+from review import cases, differences, history, secrecy
 from review.templatetags.listings import language
 
 MOST_PAIRS = 100
@@ -79,7 +79,8 @@ def listing(sku: SKU, *, beside: SKU | None = None) -> cases.Listing:
 
 def describe_sku(sku: SKU, user: User) -> dict[str, Any]:
     """What the page of a SKU needs, in a constant number of queries."""
-    pairs, more = _pairs(sku, user)
+    secret = secrecy.of(user)
+    pairs, more = _pairs(sku, user, secret)
     versions = list(TextVersion.objects.filter(sku=sku)[:MOST_VERSIONS])
     return {
         "sku": sku,
@@ -88,17 +89,19 @@ def describe_sku(sku: SKU, user: User) -> dict[str, Any]:
         "more_pairs": more,
         "open_pairs": sum(1 for one in pairs if one.pair.in_review and one.pair.query_id == sku.pk),
         "versions": versions,
-        "group": groups.group_of(sku),
-        "events": _events(sku, versions, user),
+        "group": sku.membership.group if hasattr(sku, "membership") and sku.pk not in secret.listings else None,
+        "group_is_told": sku.pk in secret.checked or sku.pk not in secret.listings,
+        "events": _events(sku, versions, user, secret),
     }
 
 
-def _pairs(sku: SKU, user: User) -> tuple[list[PairOfSku], bool]:
+def _pairs(sku: SKU, user: User, secret: secrecy.Secret) -> tuple[list[PairOfSku], bool]:
     found = list(
         Pair.objects.filter(Q(left=sku) | Q(right=sku)).select_related(
             "left__source", "right__source", "score", "reverse_score", "policy", "standing"
         )[: MOST_PAIRS + 1]
     )
+    found = [secrecy.as_asked(pair, secret) for pair in found]
     hidden, blind = history.hidden(found, user), history.blind(found, user)
     shown = [_pair_of(sku, pair, hidden, blind) for pair in found[:MOST_PAIRS]]
     return sorted(shown, key=_likeliest), len(found) > MOST_PAIRS
@@ -127,12 +130,13 @@ def _pair_of(sku: SKU, pair: Pair, hidden: set[int], blind: set[int]) -> PairOfS
     )
 
 
-def _events(sku: SKU, versions: Sequence[TextVersion], user: User) -> list[Event]:
+def _events(sku: SKU, versions: Sequence[TextVersion], user: User, secret: secrecy.Secret) -> list[Event]:
     """The latest of what happened to a SKU, newest first."""
     touching = Pair.objects.filter(Q(left=sku) | Q(right=sku)).values("pk")
     decided = list(
         decisions.visible_to(user)
         .filter(pair__in=touching)
+        .exclude(pair__in=secret.checks)
         .select_related("pair__left__source", "pair__right__source", "policy__category", "withdraws")
         .order_by("-pk")[:MOST_LINES]
     )
@@ -163,6 +167,8 @@ def _other(pair: Pair, sku: SKU) -> SKU:
 def describe_pair(pair: Pair, user: User) -> dict[str, Any]:
     """What the page of a pair needs, in a constant number of queries. The pair comes with all that it refers to."""
     query, candidate = (pair.left, pair.right) if pair.query_id == pair.left_id else (pair.right, pair.left)
+    secret = secrecy.of(user)
+    pair, is_check = secrecy.as_asked(pair, secret), pair.pk in secret.checks
     hidden, blind = bool(history.hidden([pair], user)), bool(history.blind([pair], user))
     decided = decisions.visible_to(user).filter(pair=pair).order_by("-pk")[: 2 * MOST_LINES]
     asked = [(query, candidate, pair.score), (candidate, query, pair.reverse_score)]
@@ -177,9 +183,10 @@ def describe_pair(pair: Pair, user: User) -> dict[str, Any]:
         "instruction": render_instruction(pair.policy, category=pair.category, query=query) if pair.policy else "",
         "hidden": hidden,
         "blind": blind,
-        "lines": [] if hidden else history.lines(decided, standing=[pair.standing_id]),
-        "group": None if hidden else _common_group(pair),
-        "conflict": not hidden and hasattr(pair, "conflict"),
+        "lines": [] if hidden or is_check else history.lines(decided, standing=[pair.standing_id]),
+        "group": None if hidden or {pair.left_id, pair.right_id} & secret.listings else _common_group(pair),
+        "conflict": not hidden and not is_check and hasattr(pair, "conflict"),
+        "is_check": is_check,
     }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +17,7 @@ from django.views.decorators.http import require_GET
 from alignment import export
 from alignment import groups as confirmed
 from alignment.models import Decision, Group, Membership
-from review import grouped, lists
+from review import grouped, lists, secrecy
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import person, reviewer_required
 from review.templatetags.listings import language
@@ -109,10 +111,13 @@ def detail(request: HttpRequest, group: str) -> HttpResponse:
 
 @reviewer_required
 @require_GET
-def download(request: HttpRequest, group: str, kind: str) -> StreamingHttpResponse:
+def download(request: HttpRequest, group: str, kind: str) -> HttpResponseBase:
     found = get_object_or_404(Group, uuid=group)
     if kind not in STREAMED:
         raise Http404
+    if Membership.objects.filter(group=found, sku__in=secrecy.of(person(request)).listings).exists():
+        messages.error(request, _("You have one of its listings in hand. The file is there once you have decided."))
+        return redirect("group", group=group)
     media, stream = STREAMED[kind]
     headers = {"Content-Disposition": f'attachment; filename="{found}.{kind}"'}
     return StreamingHttpResponse(stream(Group.objects.filter(pk=found.pk)), content_type=media, headers=headers)

@@ -34,8 +34,9 @@ SHOWN = (
 def detail(request: HttpRequest, pair_id: int) -> HttpResponse:
     pair = get_object_or_404(Pair.objects.select_related(*SHOWN), pk=pair_id)
     user = person(request)
-    known = checks.known(pair) if user.is_admin else None
-    return render(request, "review/pair.html", records.describe_pair(pair, user) | {"known": known})
+    context = records.describe_pair(pair, user)
+    known = checks.known(pair) if user.is_admin and not context["is_check"] else None
+    return render(request, "review/pair.html", context | {"known": known})
 
 
 @admin_required

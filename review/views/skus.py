@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -15,8 +17,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from alignment import catalogue, search
-from alignment.models import SKU, Category, Membership, Source
-from review import leases, lists, records
+from alignment.models import SKU, Category, Membership, Source, User
+from review import leases, lists, records, secrecy
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import admin_required, person, reviewer_required
 from review.templatetags.listings import language
@@ -67,8 +69,11 @@ def _grouped(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
     return rows.filter(inside if value == "in" else ~inside)
 
 
-def _with_groups(rows: list[SKU]) -> None:
+def _with_groups(rows: list[SKU], reader: User | None = None) -> None:
     found = Membership.objects.select_related("group").filter(sku__in=rows, group__isnull=False)
+    if reader:
+        asked = secrecy.asked_of(reader)
+        found = found.exclude(sku__in=asked.values("left")).exclude(sku__in=asked.values("right"))
     groups = {membership.sku_id: membership.group for membership in found}
     for row in rows:
         row.in_group = groups.get(row.pk)  # type: ignore[attr-defined]
@@ -116,7 +121,8 @@ SKUS = lists.List(
 @reviewer_required
 @require_GET
 def catalogue_list(request: HttpRequest) -> HttpResponse:
-    return lists.respond(request, SKUS, SKU.objects.select_related("source", "category"), template="review/catalogue.html")
+    shown = replace(SKUS, complete=partial(_with_groups, reader=person(request)))
+    return lists.respond(request, shown, SKU.objects.select_related("source", "category"), template="review/catalogue.html")
 
 
 def _offered() -> list[tuple[str, str]]:
@@ -126,7 +132,7 @@ def _offered() -> list[tuple[str, str]]:
 
 
 def _found(sku: str) -> SKU:
-    return get_object_or_404(SKU.objects.select_related("source", "category"), uuid=sku)
+    return get_object_or_404(SKU.objects.select_related("source", "category", "membership__group"), uuid=sku)
 
 
 @never_cache
