@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from alignment import candidate_runs, runs
 from alignment.models import CandidateRun
-from review.forms import CandidateRunForm
 from review.permissions import admin_required, person
+from review.run_forms import CandidateRunForm
 
 
 @admin_required

@@ -18,8 +18,8 @@ from alignment import evaluations, runs
 from alignment.models import EvaluationRun
 from review import charts
 from review.effects import ROUTES
-from review.forms import EvaluationForm
 from review.permissions import admin_required, person
+from review.run_forms import EvaluationForm
 
 SYSTEMS: dict[str, Promise] = {
     "trigrams": gettext_lazy("Character trigrams"),

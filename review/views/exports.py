@@ -9,8 +9,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from alignment import exports
 from alignment.models import ExportRun
-from review.forms import ExportForm
 from review.permissions import admin_required, person
+from review.run_forms import ExportForm
 
 
 @admin_required

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from alignment import importing, runs
 from alignment.importing import readers, uploads
 from alignment.models import ImportRun, Source, Upload
-from review.forms import MappingForm, UploadForm
+from review.import_forms import MappingForm, UploadForm
 from review.pace import pace
 from review.permissions import admin_required, person
 

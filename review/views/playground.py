@@ -22,8 +22,8 @@ from alignment.models import Actor, Category, Pair, PolicyVersion, RerankRequest
 from alignment.policies import published
 from alignment.routing import route
 from review.effects import ROUTES
-from review.forms import PlaygroundForm
 from review.permissions import person, reviewer_required
+from review.playground_form import PlaygroundForm
 
 SECONDS_TO_WAIT = 0.8
 CATEGORIES_OFFERED = 300

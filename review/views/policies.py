@@ -15,8 +15,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from alignment import policies, rerank, scoring_workers
 from alignment.models import Actor, Category, PolicyRollout, PolicyVersion
 from review import charts, effects, revisions, trials
-from review.forms import PolicyForm, RollBackForm
 from review.permissions import admin_required, person
+from review.policy_forms import PolicyForm, RollBackForm
 
 CATEGORIES_A_PAGE = 200
 VERSIONS_SHOWN = 20
