@@ -1,4 +1,5 @@
-"""Changes of the category tree: add, rename, move, merge, delete. Paths change at once; what follows for scores and routes is a run.
+"""Changes of the category tree: add, rename, move, merge, delete. Paths change at once; what follows for scores and routes is a run, which
+`category_changes` works through.
 
 A category keeps its policy versions wherever it goes. One that has versions of its own is never merged away or deleted: they are immutable,
 and decisions rest on them. Feeds that still name an old path find the category by its alias.
@@ -12,11 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Model, Q, QuerySet
-from django.utils import timezone
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
-from alignment import logbook, pair_routes, policies, rollout, runs, scoring, wake_ups
+from alignment import category_changes, logbook, policies, rollout, runs
 from alignment.catalogue import LONGEST_NAME, LONGEST_PATH, CategoryError, join_path
 from alignment.models import (
     SKU,
@@ -34,13 +34,10 @@ from alignment.models import (
 )
 from alignment.policies import Policies
 
-SETS_AT_ONCE = 50
-ROWS_AT_ONCE = 500
 # More than this is left to a worker; less is done while the page waits.
 SETS_DONE_AT_ONCE = 100
 SKUS_DONE_AT_ONCE = 1000
 COUNTED = 10_000
-PROGRESS = ("last_set_id", "rescored", "rerouted", "skus_moved")
 Kind = CategoryChange.Kind
 
 
@@ -232,7 +229,7 @@ def apply(plan: Plan, *, user: User) -> CategoryChange:
             plan.kind != Kind.MERGE or SKU.objects.filter(category=plan.category).count() <= SKUS_DONE_AT_ONCE
         )
     if few:
-        work(run.pk)
+        category_changes.work(run.pk)
         run.refresh_from_db()
     return run
 
@@ -260,7 +257,7 @@ def _store_paths(plan: Plan) -> None:
         update_conflicts=True,
         unique_fields=["path"],
         update_fields=["category"],
-        batch_size=ROWS_AT_ONCE,
+        batch_size=category_changes.ROWS_AT_ONCE,
     )
     for category in rows.values():
         category.path = plan.paths[category.pk]
@@ -269,95 +266,7 @@ def _store_paths(plan: Plan) -> None:
             category.parent = plan.into if plan.kind == Kind.MOVE else category.parent
         elif target is not None and category.parent_id == plan.category.pk:
             category.parent = target
-    Category.objects.bulk_update(rows.values(), ["path", "name", "parent"], batch_size=ROWS_AT_ONCE)
-
-
-def work(run_id: int) -> None:
-    """Work a change through, some sets at a time. One that was killed goes on where it stopped."""
-    run = runs.take(CategoryChange, run_id)
-    if run is None:
-        return
-    more = True
-    while more:
-        with transaction.atomic():
-            if run.kind == Kind.MERGE:
-                # Listings before the log, as an import locks them: each would wait for the other else.
-                held = SKU.objects.select_for_update(no_key=True).filter(category=run.category_id).order_by("pk")
-                list(held.values_list("pk", flat=True)[:SETS_AT_ONCE])
-            logbook.lock()
-            more = _advance(run)
-            runs.tell(run, **{name: getattr(run, name) for name in PROGRESS})
-    runs.finish(run)
-
-
-def _advance(run: CategoryChange) -> bool:
-    """One chunk. Whether there was one."""
-    merged = {run.category_id} if run.kind == Kind.MERGE else set()
-    rescore, reroute = set(run.rescore) - merged, set(run.reroute) - merged
-    ids = _sets(rescore | reroute).filter(pk__gt=run.last_set_id, pk__lte=run.final_set_id)[:SETS_AT_ONCE] if rescore | reroute else []
-    chunk = list(ids)
-    if chunk:
-        run.last_set_id = chunk[-1]
-        again = list(_sets(rescore).filter(pk__in=chunk)) if rescore else []
-        _rework(run, again, [pk for pk in chunk if pk not in set(again)])
-        return True
-    return run.kind == Kind.MERGE and run.category_id is not None and _move_some(run, run.category_id)
-
-
-def _sets(categories: set[int]) -> QuerySet[CandidateSet, int]:
-    return CandidateSet.objects.filter(policies.sets_of(categories, with_none=False)).order_by("pk").values_list("pk", flat=True)
-
-
-def _rework(run: CategoryChange, rescore: list[int], reroute: list[int]) -> None:
-    if rescore:
-        run.rescored += scoring.set_waiting(Q(pk__in=rescore))
-        wake_ups.wake()
-    if reroute:
-        scored = list(CandidateSet.objects.filter(pk__in=reroute, status=CandidateSet.Status.SCORED).values_list("pk", flat=True))
-        pair_routes.route_sets(scored)
-        run.rerouted += len(scored)
-
-
-def _move_some(run: CategoryChange, category: int) -> bool:
-    """Some of what a merged category still holds, into the other; at last the category goes."""
-    into = run.into
-    if into is None:
-        return False
-    skus = list(SKU.objects.filter(category=category).order_by("pk").values_list("pk", flat=True)[:SETS_AT_ONCE])
-    if skus:
-        SKU.objects.filter(pk__in=skus).update(category=into, updated_at=timezone.now())
-        run.skus_moved += len(skus)
-        _rework_as_merged(run, list(CandidateSet.objects.filter(query__in=skus, category=None).values_list("pk", flat=True)))
-        return True
-    sets = list(CandidateSet.objects.filter(category=category).order_by("pk").values_list("pk", flat=True)[:SETS_AT_ONCE])
-    if sets:
-        CandidateSet.objects.filter(pk__in=sets).update(category=into)
-        _rework_as_merged(run, sets)
-        return True
-    pairs = list(Pair.objects.filter(category=category).order_by("pk").values_list("pk", flat=True)[:ROWS_AT_ONCE])
-    if pairs:
-        Pair.objects.filter(pk__in=pairs).update(category=into)
-        return True
-    CandidateRun.objects.filter(category=category).update(category=into)
-    for user in User.objects.filter(categories=category):
-        user.categories.add(into)
-    for invitation in Invitation.objects.filter(categories=category):
-        invitation.categories.add(into)
-    CategoryAlias.objects.filter(category=category).update(category=into)
-    children: QuerySet[Category] = Category.objects.filter(parent=category)
-    if children.exists():
-        # Somebody added one meanwhile: it stays, and so does its parent.
-        return False
-    Category.objects.filter(pk=category).delete()
-    run.category = None
-    return True
-
-
-def _rework_as_merged(run: CategoryChange, sets: list[int]) -> None:
-    if run.category_id in run.rescore:
-        _rework(run, sets, [])
-    elif run.category_id in run.reroute:
-        _rework(run, [], sets)
+    Category.objects.bulk_update(rows.values(), ["path", "name", "parent"], batch_size=category_changes.ROWS_AT_ONCE)
 
 
 def tree() -> dict[int | None, list[Category]]:

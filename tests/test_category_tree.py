@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alignment import candidate_runs, catalogue, category_tree, policies
+from alignment import candidate_runs, catalogue, category_changes, category_tree, policies
 from alignment.catalogue import CategoryError
 from alignment.models import SKU, AuditEvent, CandidateSet, Category, CategoryAlias, CategoryChange, Pair, User
 from tests import factories
@@ -113,10 +113,10 @@ def test_a_killed_merge_goes_on(admin: User, monkeypatch: pytest.MonkeyPatch) ->
         pair_in("Baby > Prams")
     factories.make_category("Baby > Strollers")
     monkeypatch.setattr(category_tree, "SKUS_DONE_AT_ONCE", 0)
-    monkeypatch.setattr(category_tree, "SETS_AT_ONCE", 3)
+    monkeypatch.setattr(category_changes, "SETS_AT_ONCE", 3)
     run = category_tree.apply(category_tree.plan_merge(at("Baby > Prams"), at("Baby > Strollers")), user=admin)
     assert run.status == "waiting"
-    original, left = category_tree._move_some, 2
+    original, left = category_changes._move_some, 2
 
     def move_some(run: CategoryChange, category: int) -> bool:
         nonlocal left
@@ -126,11 +126,11 @@ def test_a_killed_merge_goes_on(admin: User, monkeypatch: pytest.MonkeyPatch) ->
         return original(run, category)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(category_tree, "_move_some", move_some)
-        category_tree.work(run.pk)
+        patched.setattr(category_changes, "_move_some", move_some)
+        category_changes.work(run.pk)
     assert SKU.objects.filter(category=at("Baby > Prams")).count() == 2
     CategoryChange.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
-    category_tree.work(run.pk)
+    category_changes.work(run.pk)
     run.refresh_from_db()
     assert (run.status, run.skus_moved) == ("done", 8)
     assert "Baby > Prams" not in paths()

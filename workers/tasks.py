@@ -74,6 +74,6 @@ def export_groups(run_id: int) -> None:
 
 @shared_task(name="workers.change_categories")
 def change_categories(run_id: int) -> None:
-    from alignment import category_tree
+    from alignment import category_changes
 
-    category_tree.work(run_id)
+    category_changes.work(run_id)
