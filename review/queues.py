@@ -97,6 +97,11 @@ def next_pairs(user: User, scope: Scope, *, escalated: bool) -> list[Pair]:
     return _in_order([_free(_open_at(user, stage)) for stage in stages(escalated=escalated)], scope)[:AT_ONCE]
 
 
+def first_in(user: User, stage: Pair.Stage) -> Pair | None:
+    """The first pair of one stage that this person may answer, of a case in which no SKU is held."""
+    return next(iter(_in_order([_free(_open_at(user, stage))], Scope())), None)
+
+
 def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
     """Counted to 10,000; beyond that as last counted, by cells."""
     scope = scope_of(user, escalated=escalated, narrowed=narrowed)

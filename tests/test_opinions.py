@@ -246,3 +246,26 @@ def test_whatever_four_people_do_the_log_stays_whole(acts: list[tuple[int, str]]
             assert decisions.verify() == []
         assert implied.verify() == [] and groups.verify() == []
         raise InterruptedError
+
+
+def test_an_admin_is_told_why_a_pair_is_escalated_and_who_said_what_and_reaches_either_kind(client: Client, one: User, other: User) -> None:
+    make_review_policy(second_share=1.0)
+    doubted, disputed = make_pair(0.8), make_pair(0.8)
+    for user in (one, other):
+        decide(doubted, Verdict.UNSURE, user)
+    decide(disputed, Verdict.ACCEPT, one)
+    decide(disputed, Verdict.REJECT, other)
+    client.force_login(make_admin())
+    for reason, pair, why in (
+        ("adjudication", disputed, "Two people differ. You have the last word"),
+        ("escalated", doubted, "Everybody who looked was unsure."),
+        ("adjudication", disputed, "Two people differ. You have the last word"),
+    ):
+        page = client.get(reverse("escalated"), {"next": reason})
+        assert [candidate.pair for candidate in page.context["candidates"]] == [pair]
+        assert why in page.content.decode()
+        assert [earlier.who for earlier in page.context["candidates"][0].earlier] == ["one", "other"]
+    decide(disputed, Verdict.REJECT, make_admin())
+    page = client.get(reverse("escalated"), {"next": "adjudication"}, follow=True)
+    assert "No pair waits for you for that reason." in page.content.decode()
+    assert [candidate.pair for candidate in page.context["candidates"]] == [doubted]

@@ -52,11 +52,17 @@ def escalated(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, *, escalated: bool) -> HttpResponse:
-    """The case in hand, or the next. `pair` opens that candidate; `again` takes that pair's case where nobody else holds it."""
+    """The case in hand, or the next. `pair` opens that candidate; `again` takes that pair's case where nobody else holds it; `next` the
+    first of the escalated pairs that are there for that reason."""
     user, current = person(request), _number(request.GET.get("pair"))
     taken = None
     if again := _number(request.GET.get("again")):
         current, taken = again, _take_again(user, again, escalated=escalated)
+    if escalated and (stage := request.GET.get("next")) in FOR_ADMINS:
+        first = queues.first_in(user, Pair.Stage(stage))
+        current, taken = (first.pk, leases.take_case(user, escalated=True, query_id=first.query_id)) if first else (None, None)
+        if taken is None:
+            messages.info(request, _("No pair waits for you for that reason."))
     taken = taken or leases.take_case(user, escalated=escalated)
     template = "review/_case.html" if _is_fragment(request) else "review/case.html"
     return render(request, template, _context(user, taken, escalated=escalated, current=current))
