@@ -162,6 +162,7 @@ READ_ONLY: dict[type[Any], dict[str, Any]] = {
     models.Upload: {"list_display": ("file_name", "source_name", "author", "created_at")},
     models.ExportRun: {"list_display": ("created_at", "format", "status", "groups", "size", "author", "expires_at")},
     models.CategoryAlias: {"list_display": ("path", "category"), "list_select_related": ("category",)},
+    models.ScoringRun: {"list_display": ("created_at", "kind", "status", "sets", "sets_done", "sets_failed", "author", "finished_at")},
     models.CategoryChange: {"list_display": ("created_at", "kind", "before", "after", "status", "author")},
     models.RunEvent: {"list_display": ("at", "run", "what", "author")},
     models.Invitation: {"list_display": ("name", "role", "author", "expires_at", "accepted_at"), "exclude": ("secret_hash",)},
@@ -193,6 +194,7 @@ SECTIONS: tuple[tuple[Any, tuple[type[Any], ...]], ...] = (
         _("Scoring"),
         (
             models.CandidateRun,
+            models.ScoringRun,
             models.CandidateSet,
             models.Candidate,
             models.Score,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Q
 
-from alignment import scoring, wake_ups
+from alignment import scoring, scoring_runs, wake_ups
 from alignment.models import SKU, ApiToken, Candidate, CandidateRun, CandidateSet, Category
 
 MOST_CANDIDATES = 500
@@ -79,6 +79,8 @@ def post_set(
                 query=query, category=category, origin=CandidateSet.Origin.CALLER, token=token, owner_id=owner, interactive=interactive
             )
         Candidate.objects.bulk_create(Candidate(set=made, query=query, sku_id=sku, rank=rank) for rank, sku in enumerate(ids, 1))
+        if token is not None:
+            scoring_runs.join(scoring_runs.of_posts(token), [made.pk])
         wake_ups.wake()
     return made, True
 
@@ -137,4 +139,6 @@ def _store(chunk: Sequence[Proposal], run: CandidateRun | None) -> int:
         gone = [c.pk for c in stored.values() if c.pk not in kept and c.score_id is None]
         Candidate.objects.filter(pk__in=gone).delete()
         scoring.set_waiting(Q(pk__in=gained & set(present.values())))
+        if run is not None and gained:
+            scoring_runs.join(scoring_runs.of_candidates(run), gained)
     return len(gained)

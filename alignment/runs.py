@@ -25,6 +25,7 @@ from alignment.models import (
     ImportRun,
     Run,
     RunEvent,
+    ScoringRun,
     User,
 )
 
@@ -62,7 +63,8 @@ def note(run: Run, what: RunEvent.What, *, author: User | None = None, text: str
 
 def find(uuid: UUID | str) -> Run | None:
     """The run of whatever kind that has this uuid."""
-    for kind in TASKS:
+    kinds: tuple[type[Run], ...] = (*TASKS, ScoringRun)
+    for kind in kinds:
         if found := kind._default_manager.select_related("author").filter(uuid=uuid).first():
             return found
     return None

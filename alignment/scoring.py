@@ -13,7 +13,7 @@ from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from alignment import decisions, logbook, open_pairs, pair_routes, rendering, wake_ups
+from alignment import decisions, logbook, open_pairs, pair_routes, rendering, scoring_runs, wake_ups
 from alignment.models import (
     Actor,
     AuditEvent,
@@ -24,6 +24,7 @@ from alignment.models import (
     Pair,
     Score,
     ScoringModel,
+    ScoringRun,
     User,
     Worker,
 )
@@ -200,10 +201,12 @@ def store(*, works: Sequence[Work], facts: Sequence[Fact], model: ScoringModel, 
             attempts=0,
             alone=False,
             not_before=None,
+            scoring_run=None,
         )
         CandidateSet.objects.filter(pk__in=[row.pk for row in finished if row.pk not in complete]).update(
             status=Status.PENDING, holder="", lease_expires_at=None
         )
+        scoring_runs.scored([row for row in finished if row.pk in complete])
         pair_routes.route_sets(complete)
     return len(complete)
 
@@ -239,14 +242,18 @@ def fail(*, sets: Sequence[CandidateSet], holder: str, error: str) -> None:
 
 def _give_back(row: CandidateSet, *, error: str, not_before: datetime | None) -> None:
     parked = row.attempts >= MOST_ATTEMPTS
-    CandidateSet.objects.filter(pk=row.pk, status=Status.CLAIMED, holder=row.holder).update(
-        status=Status.PARKED if parked else Status.PENDING,
-        holder="",
-        lease_expires_at=None,
-        alone=True,
-        error=error[:2000],
-        not_before=None if parked else not_before,
-    )
+    with transaction.atomic():
+        given = CandidateSet.objects.filter(pk=row.pk, status=Status.CLAIMED, holder=row.holder).update(
+            status=Status.PARKED if parked else Status.PENDING,
+            holder="",
+            lease_expires_at=None,
+            alone=True,
+            error=error[:2000],
+            not_before=None if parked else not_before,
+            scoring_run=None if parked else F("scoring_run"),
+        )
+        if given and parked:
+            scoring_runs.failed(row)
 
 
 def put_back(*, sets: Sequence[CandidateSet], holder: str) -> None:
@@ -258,9 +265,11 @@ def put_back(*, sets: Sequence[CandidateSet], holder: str) -> None:
 def retry(*, sets: Sequence[CandidateSet], user: User) -> int:
     """Put failed sets back in the queue with three new attempts. Returns how many."""
     with transaction.atomic():
-        count = CandidateSet.objects.filter(pk__in=[s.pk for s in sets], status=Status.PARKED).update(
-            status=Status.PENDING, attempts=0, error="", not_before=None
-        )
+        failed = CandidateSet.objects.select_for_update().filter(pk__in=[s.pk for s in sets], status=Status.PARKED)
+        ids = list(failed.values_list("pk", flat=True))
+        count = CandidateSet.objects.filter(pk__in=ids).update(status=Status.PENDING, attempts=0, error="", not_before=None)
+        if ids:
+            scoring_runs.join(scoring_runs.start(ScoringRun.Kind.RETRY, author=user), ids)
         AuditEvent.objects.create(actor=Actor.of(user).uuid, action="retry scoring", subject=f"{count} candidate sets")
         wake_ups.wake()
     return count
@@ -272,6 +281,7 @@ def sweep() -> int:
     for row in CandidateSet.objects.filter(status=Status.CLAIMED, lease_expires_at__lt=timezone.now()).order_by("id")[:500]:
         _give_back(row, error="The process that scored this set died or hung.", not_before=None)
         freed += 1
+    scoring_runs.finish_over()
     if CandidateSet.objects.filter(status=Status.PENDING).exists():
         wake_ups.wake()
     return freed

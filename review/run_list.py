@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun, ExportRun, ImportRun, PolicyRollout, Run
+from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun, ExportRun, ImportRun, PolicyRollout, Run, ScoringRun
 from review import lists
 from review.lists import Column, Filter, Sort
 from review.pace import Pace, pace
@@ -36,12 +35,24 @@ class Kind:
     page: str = "run"
     related: tuple[str, ...] = ("author",)
     cancels: bool = True
+    error: Callable[[Any], str] = lambda run: str(run.error)
 
 
 def _candidates_for(run: CandidateRun) -> str:
     if run.source:
         return run.source.name
     return _("new and changed SKUs") if run.changed_only else _("all SKUs")
+
+
+def _scoring_for(run: ScoringRun) -> str:
+    if run.candidates:
+        return _candidates_for(run.candidates)
+    return run.token.name if run.token else ""
+
+
+def _failed_sets(run: ScoringRun) -> str:
+    failed = run.sets_failed
+    return ngettext("%(count)s set failed", "%(count)s sets failed", failed) % {"count": failed} if failed else ""
 
 
 def _export_of(run: ExportRun) -> str:
@@ -64,6 +75,17 @@ KINDS: dict[str, Kind] = {
     ),
     "evaluation": Kind(gettext_lazy("Evaluation"), EvaluationRun, lambda run: run.name, lambda run: "", "sets_done", "sets", "evaluation"),
     "export": Kind(gettext_lazy("Export"), ExportRun, lambda run: run.format.upper(), _export_of, "groups_done", "groups"),
+    "scoring": Kind(
+        gettext_lazy("Scoring"),
+        ScoringRun,
+        lambda run: run.get_kind_display(),
+        _scoring_for,
+        "sets_done",
+        "sets",
+        related=("author", "token", "candidates__source"),
+        cancels=False,
+        error=_failed_sets,
+    ),
     "categories": Kind(
         gettext_lazy("Change of categories"), CategoryChange, str, lambda run: run.get_kind_display(), "rescored", "", cancels=False
     ),
@@ -108,7 +130,7 @@ def tell(run: Run) -> Row:
         reverse(kind.page, args=[run.uuid]),
         run.status,
         run.get_status_display(),
-        run.error,
+        kind.error(run),
         run.created_at,
         run.author.get_username() if run.author else "",
         pace(run, done=getattr(run, kind.done), of=of or None),
@@ -117,8 +139,9 @@ def tell(run: Run) -> Row:
     )
 
 
-def _tell_rollout(rollout: PolicyRollout, actors: Mapping[UUID, Actor]) -> Row:
+def _tell_rollout(rollout: Any) -> Row:
     policy = rollout.policy
+    author = rollout.author_name or _("someone who left")
     status = Status.DONE if rollout.finished_at else Status.RUNNING
     return Row(
         TITLES[ROLLOUT],
@@ -129,7 +152,7 @@ def _tell_rollout(rollout: PolicyRollout, actors: Mapping[UUID, Actor]) -> Row:
         str(status.label),
         "",
         rollout.created_at,
-        str(actors[policy.author]) if policy.author and policy.author in actors else "",
+        author if policy.author else "",
         Pace(rollout.rerouted + rollout.rescored, None, None, None, None),
         None,
         False,
@@ -150,16 +173,14 @@ def _in_status(rows: QuerySet[Any], status: str) -> QuerySet[Any]:
 
 def complete(rows: list[Any]) -> None:
     """Have each row say itself, as `told`."""
-    rollouts = [row for row in rows if isinstance(row, PolicyRollout)]
-    authors = {rollout.policy.author for rollout in rollouts if rollout.policy.author}
-    actors = Actor.objects.select_related("user").in_bulk(authors) if authors else {}
     for row in rows:
-        row.told = tell(row) if isinstance(row, Run) else _tell_rollout(row, actors)
+        row.told = tell(row) if isinstance(row, Run) else _tell_rollout(row)
 
 
 def sources() -> list[QuerySet[Any]]:
     runs = [kind.model._default_manager.select_related(*kind.related) for kind in KINDS.values()]
-    return [*runs, PolicyRollout.objects.select_related("policy__category")]
+    authors = Actor.objects.filter(uuid=OuterRef("policy__author")).values("user__username")
+    return [*runs, PolicyRollout.objects.select_related("policy__category").annotate(author_name=Subquery(authors))]
 
 
 RUNS = lists.List(

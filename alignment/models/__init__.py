@@ -11,6 +11,7 @@ from alignment.models.people import ApiToken, Invitation, User
 from alignment.models.policies import PolicyRollout, PolicyVersion
 from alignment.models.rerank import RerankRequest
 from alignment.models.runs import Run, RunEvent
+from alignment.models.scoring_runs import ScoringRun
 from alignment.models.tree import CategoryAlias, CategoryChange
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "RunEvent",
     "Score",
     "ScoringModel",
+    "ScoringRun",
     "SearchText",
     "Source",
     "TextVersion",

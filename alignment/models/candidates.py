@@ -120,6 +120,9 @@ class CandidateSet(models.Model):
     token = models.ForeignKey(ApiToken, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     owner_id = models.UUIDField(null=True, blank=True, help_text="The caller's actor id: an idempotency key is theirs")
     built_by = models.ForeignKey(CandidateRun, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+    scoring_run = models.ForeignKey(
+        "alignment.ScoringRun", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     built_from = models.CharField(max_length=64, blank=True, help_text="The query's content hash when its candidates were built")
     created_at = models.DateTimeField(db_default=Now())
     scored_at = models.DateTimeField(null=True, blank=True)

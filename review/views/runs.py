@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from alignment import exports, runs, scoring, scoring_workers
-from alignment.models import CandidateRun, CandidateSet, CategoryChange, ExportRun, Run, Worker
+from alignment.models import CandidateRun, CandidateSet, CategoryChange, ExportRun, Run, ScoringRun, Worker
 from review import lists, run_list
 from review.permissions import admin_required, person
 
@@ -63,6 +63,8 @@ def _facts(run: Run) -> list[tuple[str, int]]:
         return [(_("SKUs"), run.skus), (_("Candidates each"), run.k), (_("Sets to score"), run.sets_changed)]
     if isinstance(run, ExportRun):
         return [(_("Groups"), run.groups_done)] + ([(_("Log position"), run.position)] if run.position is not None else [])
+    if isinstance(run, ScoringRun):
+        return [(_("Sets"), run.sets), (_("Scored"), run.sets_done), (_("Failed"), run.sets_failed)]
     if isinstance(run, CategoryChange):
         return [(_("SKUs moved"), run.skus_moved), (_("Sets to score anew"), run.rescored), (_("Sets routed anew"), run.rerouted)]
     return []
@@ -81,6 +83,8 @@ def cancel(request: HttpRequest, run: str) -> HttpResponse:
     found = _run(run)
     if isinstance(found, CategoryChange):
         messages.error(request, _("A change of categories cannot be stopped halfway; change it back instead."))
+    elif isinstance(found, ScoringRun):
+        messages.error(request, _("Scoring cannot be stopped: candidates without a score would be lost sight of."))
     elif runs.cancel(found, by=person(request)):
         messages.info(request, _("Stopped. What was stored until then is kept."))
     else:

@@ -12,8 +12,8 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
-from alignment import bulk, decisions, rerank, scoring_workers
-from alignment.models import SKU, Actor, Category, EvaluationRun, Group, ImportRun, Pair, RerankRequest, RowError, Upload, User
+from alignment import bulk, decisions, rerank, scoring_runs, scoring_workers
+from alignment.models import SKU, Actor, Category, EvaluationRun, Group, ImportRun, Pair, RerankRequest, RowError, ScoringRun, Upload, User
 from review import figures, people
 from review.models import QueueCount
 from review.urls import urlpatterns
@@ -119,7 +119,8 @@ def world() -> World:
     _conflict(admin, category)
     failed = factories.make_set(named("失败的商品"), [named("另一商品")])
     type(failed).objects.filter(pk=failed.pk).update(status="parked", error="显存不足", attempts=3)
-    factories.make_set(named("等待的商品"), [named("第三商品")])
+    waiting = factories.make_set(named("等待的商品"), [named("第三商品")])
+    scoring_runs.join(scoring_runs.start(ScoringRun.Kind.RETRY, author=admin), [waiting.pk])
     scoring_workers.report(name="gpu", device="cpu", pairs_per_second=40.0, model=factories.make_model(is_demo=True))
     run = ImportRun.objects.create(source=shops[0], file_name="商品.csv", status="done", rows_read=3, error_count=1, author=admin)
     RowError.objects.create(run=run, line=3, column="标题", reason="标题为空", value="")

@@ -1,10 +1,11 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import transaction
 from django.db.models import Max, Q
 
-from alignment import scoring, wake_ups
-from alignment.models import CandidateSet
+from alignment import scoring, scoring_runs, wake_ups
+from alignment.models import CandidateSet, ScoringRun
 
 CHUNK = 1000
 
@@ -14,6 +15,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         last = CandidateSet.objects.aggregate(last=Max("id"))["last"] or 0
-        count = sum(scoring.set_waiting(Q(pk__gt=start, pk__lte=start + CHUNK)) for start in range(0, last, CHUNK))
+        count = 0
+        run = scoring_runs.start(ScoringRun.Kind.RESCORE) if last else None
+        for start in range(0, last, CHUNK):
+            with transaction.atomic():
+                count += scoring.set_waiting(Q(pk__gt=start, pk__lte=start + CHUNK))
+                ids = CandidateSet.objects.filter(pk__gt=start, pk__lte=start + CHUNK).values_list("pk", flat=True)
+                assert run is not None
+                scoring_runs.join(run, list(ids))
         wake_ups.wake()
         self.stdout.write(f"{count} candidate sets wait to be scored.")
