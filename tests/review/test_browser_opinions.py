@@ -1,11 +1,17 @@
-"""Two people and an admin in real browsers: the second does not see what the first said, and an admin settles what they differ on."""
+"""Several people in real browsers at once: nobody gets what another has, the second does not see what the first said, and an admin
+settles what they differ on."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from alignment.models import Decision, Group, Pair
+from review import leases
+from review.models import Lease
 from tests import factories
 from tests.review.test_browser_case import make_cases, sent
 
@@ -55,3 +61,32 @@ def test_a_blind_second_opinion_that_differs_goes_to_an_admin(make_page, sign_in
         ("reject", "second opinion"),
         ("accept", "adjudication"),
     ]
+
+
+def test_two_clear_a_queue_at_once_and_what_a_killed_browser_held_goes_to_the_other(make_page, sign_in):
+    make_cases(*[1] * 20)
+    lin, mei = factories.make_reviewer("lin"), factories.make_reviewer("mei")
+    gone, here = make_page(), make_page()
+    sign_in(gone, lin)
+    sign_in(here, mei)
+    shown: dict[str, list[str]] = {"lin": [], "mei": []}
+
+    def press(page, who, key):
+        shown[who].append(page.locator(".candidate.current").get_attribute("id"))
+        page.keyboard.press(key)
+        expect(page.locator(f"#{shown[who][-1]}.current")).to_have_count(0)
+        sent(page)
+
+    for _ in range(6):
+        press(gone, "lin", "r")
+        press(here, "mei", "a")
+    held = {f"pair-{pair.pk}" for pair in leases.take_case(lin).pairs}
+    gone.context.close()
+    assert Lease.objects.filter(reviewer=lin).count() == 2
+    Lease.objects.filter(reviewer=lin).update(expires_at=timezone.now() - timedelta(seconds=1))
+    while len(shown["lin"]) + len(shown["mei"]) < 20:
+        press(here, "mei", "a")
+    expect(here.get_by_text("Everything is reviewed")).to_be_visible()
+    assert held <= set(shown["mei"]) and not set(shown["lin"]) & set(shown["mei"])
+    decided = Decision.objects.filter(by="person").values_list("pair", flat=True)
+    assert len(decided) == len(set(decided)) == 20
