@@ -65,8 +65,9 @@ def test_a_queue_is_cleared_by_keys_of_ones_own(page, sign_in):
     assert page.problems == []
 
 
-def test_ten_verdicts_with_the_connection_cut_in_their_midst_are_ten_decisions(page, sign_in):
+def test_ten_verdicts_with_the_connection_cut_for_half_a_minute_in_their_midst_are_ten_decisions(page, sign_in):
     make_cases(5, 5)
+    page.clock.install()
     sign_in(page, factories.make_reviewer("lin"))
     ahead(page)
     for _ in range(3):
@@ -75,6 +76,8 @@ def test_ten_verdicts_with_the_connection_cut_in_their_midst_are_ten_decisions(p
     page.context.set_offline(True)
     for key in "rrrr":
         page.keyboard.press(key)
+    expect(page.locator("#outbox")).to_contain_text("4 verdicts wait for the connection.")
+    page.clock.run_for(30_000)
     expect(page.locator("#outbox")).to_contain_text("4 verdicts wait for the connection.")
     page.context.set_offline(False)
     for key in "uuu":
