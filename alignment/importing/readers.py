@@ -29,7 +29,6 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, ParseError, InvalidFileException, EOF
 JSONL = {".jsonl", ".ndjson"}
 SHEETS = {".xlsx", ".xlsm"}
 DELIMITERS = ",;\t"
-ENCODINGS = ("utf-8-sig", "gb18030", "big5", "utf-16", "cp1252")
 
 Row = dict[str, Any]
 

@@ -13,13 +13,12 @@ from django.db import DatabaseError, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from alignment import candidate_runs, catalogue, runs
+from alignment import candidate_runs, catalogue, kept_files, runs
 from alignment.export import neutral
 from alignment.importing import rows, store
 from alignment.importing.readers import FileError
 from alignment.importing.reading import Reading, ReadRow
 from alignment.importing.rows import ColumnError, Listing
-from alignment.importing.uploads import keep_file
 from alignment.models import SKU, CandidateRun, ImportRun, RowError, Source, User
 
 ROWS_AT_ONCE = 100
@@ -48,7 +47,7 @@ def start(
     author: User | None,
 ) -> ImportRun:
     """Keep an upload and have a worker import it, and another build candidates for what it brought, where that is wanted."""
-    path, name = keep_file(upload, file_name)
+    path, name = kept_files.keep(upload, file_name)
     return runs.start(
         ImportRun(
             source=source,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from alignment import runs
+from alignment import kept_files, runs
 from alignment.importing import language, readers, rows, store
 from alignment.importing.readers import BadLine, FileError, Row
 from alignment.importing.reading import Reading, ReadRow
@@ -32,20 +30,9 @@ SECONDS_TO_COUNT = 1.5
 LARGEST_STRINGS_SHOWN = 20_000_000
 
 
-def keep_file(upload: BinaryIO, file_name: str) -> tuple[Path, str]:
-    """Put an upload on disk under a name of our own. Returns its path, and its name without folders."""
-    folder = Path(settings.MEDIA_ROOT)
-    folder.mkdir(parents=True, exist_ok=True)
-    name = Path(file_name).name[-255:]
-    path = folder / f"{uuid.uuid4()}{Path(name).suffix.lower()[:8]}"
-    with path.open("wb") as file:
-        shutil.copyfileobj(upload, file)
-    return path, name
-
-
 def keep(*, upload: BinaryIO, file_name: str, source_name: str, complete: bool, then_candidates: bool, author: User) -> Upload:
     """Keep a file to be looked at: its encoding, delimiter, columns, language and number of rows are found. Raises FileError."""
-    path, name = keep_file(upload, file_name)
+    path, name = kept_files.keep(upload, file_name)
     source = Source.objects.filter(name=source_name).first()
     kept = Upload(
         source_name=source_name, file_name=name, stored_path=str(path), complete=complete, then_candidates=then_candidates, author=author

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from django import template
-from django.utils.translation import get_language_info, gettext, ngettext
+from django.utils.translation import get_language_info, gettext
 
 register = template.Library()
 
@@ -35,21 +35,3 @@ def language(code: str) -> str:
 def percent(share: float | None) -> str:
     """A share with one decimal; nothing to divide by is a dash."""
     return "–" if share is None or share == "" else f"{100 * share:.1f} %"
-
-
-@register.filter
-def duration(seconds: float | None) -> str:
-    """About how long, in the largest unit that says it."""
-    if seconds is None:
-        return "–"
-    if seconds < 90:
-        whole = max(1, round(seconds))
-        return ngettext("%(n)s second", "%(n)s seconds", whole) % {"n": whole}
-    if seconds < 90 * 60:
-        whole = round(seconds / 60)
-        return ngettext("%(n)s minute", "%(n)s minutes", whole) % {"n": whole}
-    if seconds < 36 * 3600:
-        whole = round(seconds / 3600)
-        return ngettext("%(n)s hour", "%(n)s hours", whole) % {"n": whole}
-    whole = round(seconds / 86_400)
-    return ngettext("%(n)s day", "%(n)s days", whole) % {"n": whole}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django import template
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import ngettext
 
 register = template.Library()
 
@@ -30,12 +30,17 @@ def megabytes(size: int | None) -> str:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """Seconds, minutes or hours, whichever says it in the fewest digits."""
+    """About how long, in the largest unit that says it."""
     if seconds is None:
         return ""
     if seconds < 90:
         whole = max(1, round(seconds))
-        return ngettext("%(count)s second", "%(count)s seconds", whole) % {"count": whole}
-    if seconds < 5400:
-        return gettext("%(count)s minutes") % {"count": round(seconds / 60)}
-    return gettext("%(count)s hours") % {"count": f"{seconds / 3600:.1f}"}
+        return ngettext("%(n)s second", "%(n)s seconds", whole) % {"n": whole}
+    if seconds < 90 * 60:
+        whole = round(seconds / 60)
+        return ngettext("%(n)s minute", "%(n)s minutes", whole) % {"n": whole}
+    if seconds < 36 * 3600:
+        whole = round(seconds / 3600)
+        return ngettext("%(n)s hour", "%(n)s hours", whole) % {"n": whole}
+    whole = round(seconds / 86_400)
+    return ngettext("%(n)s day", "%(n)s days", whole) % {"n": whole}
