@@ -101,7 +101,7 @@ def test_a_worker_told_to_end_stops_after_its_chunk_and_leaves_the_rest(site: Si
     site.manage("migrate", "--verbosity", "0")
     site.shell(MANY)
     worker = site.start("-m", "celery", "-A", "alignment", "worker", "-Q", "gpu", "-P", "solo", "-B", "-s", str(site.folder / "beat"))
-    site.shell("from alignment import scoring\nfrom django.db import transaction\nwith transaction.atomic(): wake_ups.wake()")
+    site.shell("from alignment import wake_ups\nfrom django.db import transaction\nwith transaction.atomic(): wake_ups.wake()")
     until(lambda: site.counts().get("scored", 0) > 0, seconds=60, what="scoring has begun")
     worker.terminate()
     worker.wait(10)
