@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, QuerySet
 
 from alignment import catalogue, runs
-from alignment.models import SKU, CandidateRun, CandidateSet
+from alignment.models import SKU, Actor, AuditEvent, CandidateRun, CandidateSet, User
 
 
-def start(run: CandidateRun) -> CandidateRun:
-    """Store a run and have a worker take it."""
-    return runs.start(run)
+def start(run: CandidateRun, *, by: User | None = None) -> CandidateRun:
+    """Store a run and have a worker take it. `by`: who asked for it, where it is an act of its own and does not follow an import."""
+    with transaction.atomic():
+        run = runs.start(run)
+        if by is not None:
+            detail = {"run": str(run.uuid), "source": run.source.name if run.source else "", "k": run.k, "changed_only": run.changed_only}
+            AuditEvent.objects.create(actor=Actor.of(by).uuid, action="propose candidates", subject=str(run)[:200], detail=detail)
+    return run
 
 
 def usual() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from review.run_forms import CandidateRunForm
 def page(request: HttpRequest) -> HttpResponse:
     form = CandidateRunForm(request.POST or None, instance=CandidateRun(author=person(request)), initial=candidate_runs.usual())
     if request.method == "POST" and form.is_valid():
-        candidate_runs.start(form.save(commit=False))
+        candidate_runs.start(form.save(commit=False), by=person(request))
         return redirect("candidates")
     found = Paginator(CandidateRun.objects.select_related("source", "author"), 50).get_page(request.GET.get("page"))
     context = {"form": form, "page": found, "unfinished": any(run.unfinished for run in found)}

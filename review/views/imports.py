@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from django.contrib import messages
@@ -117,7 +118,9 @@ def detail(request: HttpRequest, run: str) -> HttpResponse:
 @require_GET
 def errors(request: HttpRequest, run: str) -> HttpResponseBase:
     """Every row in error, as the file that the import wrote."""
-    path = importing.errors_file(get_object_or_404(ImportRun, uuid=run))
+    about = get_object_or_404(ImportRun, uuid=run)
+    path = importing.errors_file(about)
     if not path.is_file():
         raise Http404
-    return FileResponse(path.open("rb"), as_attachment=True, filename=path.name, content_type="text/csv; charset=utf-8")
+    name = f"{PurePath(about.file_name).stem}.rejected.csv"
+    return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
