@@ -1,18 +1,20 @@
 """What a version of a policy would do, before it is published: counted where that is quick, else estimated from a sample, and said so.
 
 Up to `MOST_EXACT` pairs are counted one by one, by the very function that routes them. Of more, `BLOCKS` short runs of ids are drawn at
-random, one in each equal part of all ids, and the same ones for each category, so that two thresholds are compared on the same pairs. What
-people decided is read from the pairs that were counted, or else from the newest `NEWEST_VERDICTS` of their verdicts. Both directions of a
-pair are read with the category's own thresholds. What guards hold back is known of the pairs that the policy in force would accept, for
-the kinds it guards; of the others that would be accepted, the facts of the first `MOST_CHECKED` are read here.
+random, one in each equal part of all ids, and the same ones for each category, so that two thresholds are compared on the same pairs.
+What people decided is read from the pairs that were counted, or else from the newest `NEWEST_VERDICTS` of their verdicts. Each direction
+of a pair is read under the policy of its own query's category, so a pair of two categories counts in both. What guards hold back is known
+of the pairs that the policy in force would accept, for the kinds it guards; of the others that would be accepted, the facts of the first
+`MOST_CHECKED` are read here.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.db.models import Max, Min, Q, QuerySet
@@ -50,6 +52,8 @@ FIELDS = (
     "left",
     "right",
     "category",
+    "left__category",
+    "right__category",
 )
 BANDS = (Pair.Route.ACCEPT, Pair.Route.REVIEW, Pair.Route.DISCARD)
 
@@ -71,11 +75,22 @@ class Scored(NamedTuple):
     left: int
     right: int
     category: int | None
+    left_category: int | None
+    right_category: int | None
+
+    @property
+    def directions(self) -> list[tuple[int | None, float]]:
+        """The category whose policy reads it, and the score, of each direction that is scored."""
+        forward = (self.category, self.score)
+        if self.reverse_score is None:
+            return [forward]
+        return [forward, (self.left_category if self.query == self.right else self.right_category, self.reverse_score)]
 
     @property
     def sets(self) -> tuple[int, ...]:
-        """The query SKUs of the directions that are scored."""
-        return (self.query,) if self.reverse_score is None else (self.left, self.right)
+        """The query SKU of each direction that is scored."""
+        other = self.left if self.query == self.right else self.right
+        return (self.query,) if self.reverse_score is None else (self.query, other)
 
     @property
     def conflicts(self) -> set[str]:
@@ -163,13 +178,47 @@ class Effect:
         return sum(move.pairs for move in self.moves)
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A version as if it were published: `values` for the categories it would govern, and what is in force for all others."""
+
+    category: Category
+    values: dict[str, Any]
+    snapshot: policies.Policies
+
+    @cached_property
+    def under(self) -> set[int]:
+        return self.snapshot.governed(self.category.pk)
+
+    @property
+    def with_none(self) -> bool:
+        return self.category.parent_id is None
+
+    def governs(self, category: int | None) -> bool:
+        return self.with_none if category is None else category in self.under
+
+    def route(self, pair: Scored) -> Pair.Route:
+        """Where a pair's scores would lead, whatever guards say."""
+        return agree([self._route(category, score) for category, score in pair.directions])
+
+    def guards(self, pair: Scored) -> set[str]:
+        return {kind for category, _score in pair.directions for kind in self._guards(category)}
+
+    def _route(self, category: int | None, score: float) -> Pair.Route:
+        if self.governs(category):
+            return route(score, accept_at=self.values["accept_at"], review_at=self.values["review_at"])
+        version = self.snapshot.of(category)
+        return route(score, accept_at=version.accept_at, review_at=version.review_at)
+
+    def _guards(self, category: int | None) -> Collection[str]:
+        return self.values["guards"] if self.governs(category) else self.snapshot.of(category).guards
+
+
 def of(category: Category, values: dict[str, Any], snapshot: policies.Policies) -> Effect:
     """What a version with these values (see `policies.FIELDS`), published for this category, would do."""
-    in_force, under = snapshot.of(category.pk), snapshot.governed(category.pk)
-    with_none = category.parent_id is None
-    here = _pairs_in(under, snapshot, with_none=with_none)
-    sample = sampled(here, seed=category.pk)
-    becomes = _become(sample.pairs, values, in_force)
+    in_force, trial = snapshot.of(category.pk), Trial(category, values, snapshot)
+    sample = sampled(trial, seed=category.pk)
+    becomes = _become(sample.pairs, trial, in_force)
     moves: Counter[tuple[str, str]] = Counter()
     queue = queue_after = withdrawn = accepted = 0
     for pair in sample.pairs:
@@ -183,7 +232,7 @@ def of(category: Category, values: dict[str, Any], snapshot: policies.Policies) 
         withdrawn += then != Pair.Route.ACCEPT and pair.by is not None
         if then != pair.route:
             moves[pair.route, then] += 1
-    decided = sample.pairs if sample.exact else newest_verdicts(under, with_none=with_none)
+    decided = sample.pairs if sample.exact else newest_verdicts(trial)
     asked_anew = values["instruction"].strip() != in_force.instruction
     return Effect(
         exact=sample.exact,
@@ -194,17 +243,22 @@ def of(category: Category, values: dict[str, Any], snapshot: policies.Policies) 
         withdrawn=sample.count(withdrawn),
         accepted=sample.count(accepted),
         unchecked=sample.count(becomes.unchecked),
-        bands=bands(decided, accept_at=values["accept_at"], review_at=values["review_at"]),
-        rescoring=_rescoring(category, sample, values["instruction"]) if asked_anew else None,
+        bands=bands(decided, trial),
+        rescoring=_rescoring(trial, sample) if asked_anew else None,
         bins=[sample.count(pairs) for pairs in histogram([pair.score for pair in sample.pairs])],
     )
 
 
-def sampled(here: Q, *, seed: int) -> Sample:
+def sampled(trial: Trial, *, seed: int) -> Sample:
     """All scored pairs where there are at most `MOST_EXACT`, else those of the runs of ids that were drawn."""
-    found = Pair.objects.filter(here)
-    if found.order_by()[: MOST_EXACT + 1].count() <= MOST_EXACT:
-        return Sample(_rows(found))
+    here = _in(trial)
+    beside = [~here & Q(reverse_score__isnull=False) & _in(trial, f"{side}__category") for side in ("left", "right")]
+    if Pair.objects.filter(here).order_by()[: MOST_EXACT + 1].count() <= MOST_EXACT:
+        # One side after the other: a database asked for either walks through all pairs.
+        parts = [here, *beside]
+        rows = {row.pk: row for part in parts for row in _rows(Pair.objects.filter(part))}
+        return Sample(list(rows.values()))
+    found = Pair.objects.filter(here | beside[0] | beside[1])
     ends = Pair.objects.aggregate(first=Min("pk"), last=Max("pk"))
     blocks = min(BLOCKS, MOST_EXACT)
     ids, run = ends["last"] - ends["first"] + 1, MOST_EXACT // blocks
@@ -216,14 +270,13 @@ def sampled(here: Q, *, seed: int) -> Sample:
     return Sample(_rows(found.filter(drawn)), weight=ids / (run * blocks))
 
 
-def newest_verdicts(categories: set[int], *, with_none: bool) -> list[Scored]:
+def newest_verdicts(trial: Trial) -> list[Scored]:
     """What people decided last, as far as it stands, is governed here, and its score is known."""
     fields = [{"standing__by": "by", "standing__verdict": "verdict"}.get(field, f"pair__{field}") for field in FIELDS]
     # Sorted out here: asked for what stands, a database that knows neither how many do nor where walks through all pairs.
     newest = Decision.objects.filter(by=Decision.By.PERSON).order_by("-pk").values_list("pk", "pair__standing", *fields)
     rows = [Scored(*row) for decision, standing, *row in newest[:NEWEST_VERDICTS] if decision == standing]
-    here = [row for row in rows if row.category in categories or (with_none and row.category is None)]
-    return [row for row in here if row.score is not None]
+    return [row for row in rows if row.score is not None and any(trial.governs(category) for category, _score in row.directions)]
 
 
 @dataclass(frozen=True)
@@ -234,17 +287,18 @@ class Becoming:
     unchecked: int
 
 
-def _become(pairs: Iterable[Scored], values: dict[str, Any], in_force: PolicyVersion) -> Becoming:
-    guards, routes, unknown = set(values["guards"]), {}, []
+def _become(pairs: Iterable[Scored], trial: Trial, in_force: PolicyVersion) -> Becoming:
+    routes: dict[int, Pair.Route] = {}
+    unknown: dict[int, set[str]] = {}
     for pair in pairs:
         if pair.by == Decision.By.PERSON or pair.route == Pair.Route.WAITING:
             continue
-        then = routed(pair, accept_at=values["accept_at"], review_at=values["review_at"])
-        routes[pair.pk] = guarded(then, pair.conflicts & guards)
+        guards = trial.guards(pair)
+        routes[pair.pk] = guarded(trial.route(pair), pair.conflicts & guards)
         if guards and routes[pair.pk] == Pair.Route.ACCEPT and not _compared(pair, guards, in_force):
-            unknown.append(pair.pk)
-    for one in Pair.objects.filter(pk__in=unknown[:MOST_CHECKED]).select_related("left", "right"):
-        routes[one.pk] = guarded(Pair.Route.ACCEPT, facts.conflicts(facts.of(one.left), facts.of(one.right)) & guards)
+            unknown[pair.pk] = guards
+    for one in Pair.objects.filter(pk__in=list(unknown)[:MOST_CHECKED]).select_related("left", "right"):
+        routes[one.pk] = guarded(Pair.Route.ACCEPT, facts.conflicts(facts.of(one.left), facts.of(one.right)) & unknown[one.pk])
     return Becoming(routes, max(0, len(unknown) - MOST_CHECKED))
 
 
@@ -254,19 +308,13 @@ def _compared(pair: Scored, guards: set[str], in_force: PolicyVersion) -> bool:
     return asked and (pair.route == Pair.Route.ACCEPT or bool(pair.guard))
 
 
-def routed(pair: Scored, *, accept_at: float, review_at: float) -> Pair.Route:
-    """Where a pair's scores would lead, whatever guards say."""
-    scores = [score for score in (pair.score, pair.reverse_score) if score is not None]
-    return agree([route(score, accept_at=accept_at, review_at=review_at) for score in scores])
-
-
-def bands(pairs: Iterable[Scored], *, accept_at: float, review_at: float) -> list[Band]:
+def bands(pairs: Iterable[Scored], trial: Trial) -> list[Band]:
     """Of what people decided, how much would have gone where, and how much of that they called the same product."""
     decided: Counter[str] = Counter()
     same: Counter[str] = Counter()
     for pair in pairs:
         if pair.by == Decision.By.PERSON and pair.verdict in (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT):
-            becomes = routed(pair, accept_at=accept_at, review_at=review_at)
+            becomes = trial.route(pair)
             decided[becomes] += 1
             same[becomes] += pair.verdict == Decision.Verdict.ACCEPT
     return [Band(band, ROUTES[band], decided[band], same[band]) for band in BANDS]
@@ -281,26 +329,26 @@ def speed() -> float | None:
     return last.pairs_per_second if last else None
 
 
-def _pairs_in(categories: set[int], snapshot: policies.Policies, *, with_none: bool) -> Q:
-    """Pairs of these categories, and with `with_none` of none. Named by the fewer: the others, where these are most."""
-    if with_none and 2 * len(categories) > len(snapshot.parents):
-        return ~Q(category__in=snapshot.parents.keys() - categories)
-    here = Q(category__in=categories)
-    return here | Q(category__isnull=True) if with_none else here
+def _in(trial: Trial, field: str = "category") -> Q:
+    """What is in the categories that it would govern. Named by the fewer: the others, where these are most."""
+    if trial.with_none and 2 * len(trial.under) > len(trial.snapshot.parents):
+        return ~Q(**{f"{field}__in": trial.snapshot.parents.keys() - trial.under})
+    here = Q(**{f"{field}__in": trial.under})
+    return here | Q(**{f"{field}__isnull": True}) if trial.with_none else here
 
 
 def _rows(pairs: QuerySet[Pair]) -> list[Scored]:
     return [Scored(*row) for row in pairs.filter(score__isnull=False).order_by().values_list(*FIELDS)]
 
 
-def _rescoring(category: Category, sample: Sample, instruction: str) -> Rescoring:
-    pairs = sample.count(sum(len(pair.sets) for pair in sample.pairs))
-    a_second = speed()
+def _rescoring(trial: Trial, sample: Sample) -> Rescoring:
+    asked = [pair.sets[place] for pair in sample.pairs for place, (category, _) in enumerate(pair.directions) if trial.governs(category)]
+    pairs, a_second = sample.count(len(asked)), speed()
     return Rescoring(
-        sets=len({query for pair in sample.pairs for query in pair.sets}) if sample.exact else None,
+        sets=len(set(asked)) if sample.exact else None,
         pairs=pairs,
         seconds=pairs / a_second if a_second else None,
-        kept=category.policy_versions.filter(instruction=instruction.strip()).exists(),
+        kept=trial.category.policy_versions.filter(instruction=trial.values["instruction"].strip()).exists(),
     )
 
 

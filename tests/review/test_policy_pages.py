@@ -85,16 +85,23 @@ thresholds = st.tuples(scores, scores).map(sorted)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(both=st.lists(st.tuples(scores, st.none() | scores, st.sampled_from(["", "", "accept", "reject"])), max_size=6), typed=thresholds)
+@given(
+    both=st.lists(
+        st.tuples(scores, st.none() | scores, st.sampled_from(["", "", "accept", "reject"]), st.sampled_from(["", "", "one", "other"])),
+        max_size=6,
+    ),
+    typed=thresholds,
+)
 def test_what_is_counted_is_what_publishing_does_and_rolling_back_undoes(
-    db: None, both: list[tuple[float, float | None, str]], typed: list[float]
+    db: None, both: list[tuple[float, float | None, str, str]], typed: list[float]
 ) -> None:
-    kitchen = make_category(f"Kitchen {Category.objects.count()}")
+    kitchen, garden = (make_category(f"{name} {Category.objects.count()}") for name in ("Kitchen", "Garden"))
     reviewer = make_reviewer()
     before = make_policy(kitchen, instruction=f"Same, {kitchen}?")
+    make_policy(garden, instruction=f"Same, {garden}?", accept_at=0.8, review_at=0.4)
     pairs = []
-    for forward, reverse_score, verdict in both:
-        one, other = make_sku(category=kitchen), make_sku(category=kitchen)
+    for forward, reverse_score, verdict, elsewhere in both:
+        one, other = (make_sku(category=garden if elsewhere == name else kitchen) for name in ("one", "other"))
         make_set(one, [other])
         make_set(other, [one]) if reverse_score is not None else None
         score_waiting_sets({(one.pk, other.pk): forward, (other.pk, one.pk): reverse_score or 0.0})
