@@ -1,4 +1,4 @@
-"""An admin's first day with the real workers: a shop's file, its candidates and scores, one category's policy, people, the audit of it all."""
+"""An admin's first day with the real workers: a shop's file, its scores, one category's policy, people, the audit of it all."""
 
 from __future__ import annotations
 
