@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
-from alignment.models import Category, Pair
+from alignment.models import Pair
 from review import insights
 from review.models import Lease, QueueCount
 from review.queues import FOR_EVERYONE
@@ -27,9 +27,10 @@ SECONDS = "queue-counts-seconds"
 
 @dataclass
 class Queue:
-    """One row of the queue page: what is open for reviewers in one category and pair of languages."""
+    """One row of the queue page: what is open for reviewers in one category, by its id and path, and pair of languages."""
 
-    category: Category | None
+    category: int | None
+    path: str
     languages: str
     pairs: int = 0
     cases: int = 0
@@ -85,17 +86,18 @@ def counted_at() -> datetime | None:
 
 def queues(scope: Scope, *, search: str = "") -> list[Queue]:
     """What fits a scope, as last counted: what is overdue first, then the most."""
-    counts = QueueCount.objects.filter(scope.fitting(), stage__in=FOR_EVERYONE, pairs__gt=0).select_related("category")
+    counts = QueueCount.objects.filter(scope.fitting(), stage__in=FOR_EVERYONE, pairs__gt=0)
     if search:
         counts = counts.filter(category__path__icontains=search)
     found: dict[tuple[int | None, str], Queue] = {}
-    for row in counts:
-        queue = found.setdefault((row.category_id, row.languages), Queue(row.category, row.languages))
-        queue.pairs += row.pairs
-        queue.cases += row.cases
-        queue.overdue += row.overdue
-        queue.oldest_at = min((at for at in (queue.oldest_at, row.oldest_at) if at), default=None)
-    return sorted(found.values(), key=lambda queue: (-queue.overdue, -queue.pairs, str(queue.category or ""), queue.languages))
+    fields = ("category", "category__path", "languages", "pairs", "cases", "overdue", "oldest_at")
+    for category, path, languages, pairs, cases, overdue, oldest_at in counts.values_list(*fields):
+        queue = found.setdefault((category, languages), Queue(category, path or "", languages))
+        queue.pairs += pairs
+        queue.cases += cases
+        queue.overdue += overdue
+        queue.oldest_at = min((at for at in (queue.oldest_at, oldest_at) if at), default=None)
+    return sorted(found.values(), key=lambda queue: (-queue.overdue, -queue.pairs, queue.path, queue.languages))
 
 
 def add_people(shown: Sequence[Queue]) -> None:
@@ -106,4 +108,4 @@ def add_people(shown: Sequence[Queue]) -> None:
     for query, category, languages in open_here:
         people[category, languages].add(in_hand[query])
     for queue in shown:
-        queue.people = sorted(people[queue.category.pk if queue.category else None, queue.languages])
+        queue.people = sorted(people[queue.category, queue.languages])

@@ -35,6 +35,7 @@ ACTIONS: dict[str, Promise] = {
     "undo bulk decision": _("Took back decisions made at once"),
     "import file": _("Imported a file"),
     "propose candidates": _("Had candidates proposed"),
+    "evaluate file": _("Had a file evaluated"),
     "export groups": _("Exported groups"),
     "cancel run": _("Stopped a run"),
     "retry run": _("Had a run taken up again"),

@@ -52,6 +52,7 @@ def test_a_blind_second_opinion_that_differs_goes_to_an_admin(make_page, sign_in
     admin.wait_for_load_state()
     expect(admin.locator(".earlier")).to_contain_text("lin")
     expect(admin.locator(".earlier")).to_contain_text("mei")
+    expect(admin.locator(".candidate.current .verdicts button")).to_have_count(2)
     admin.keyboard.press("a")
     sent(admin)
     assert Pair.objects.get().in_review is False

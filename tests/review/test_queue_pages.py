@@ -34,7 +34,7 @@ def test_each_category_and_pair_of_languages_says_what_waits_and_who_is_at_it(cl
     Pair.objects.filter(category__path="Kitchen").update(due_at=timezone.now() - timedelta(hours=1))
     leases.take_case(factories.make_reviewer("lin", languages=["zh", "en"]))
     kitchen, baby = counted(client).context["page"]
-    assert (kitchen.category.path, kitchen.languages, kitchen.pairs, kitchen.overdue, kitchen.people) == ("Kitchen", "de|en", 1, 1, [])
+    assert (kitchen.path, kitchen.languages, kitchen.pairs, kitchen.overdue, kitchen.people) == ("Kitchen", "de|en", 1, 1, [])
     assert (baby.pairs, baby.cases, baby.overdue, baby.people) == (2, 2, 0, ["lin"])
 
 
