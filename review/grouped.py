@@ -57,9 +57,13 @@ def describe(group: Group, user: User) -> dict[str, Any]:
     found = Membership.objects.filter(group=group).select_related("sku__source", "sku__category").order_by("sku_id")
     secret = secrecy.of(user)
     skus = [membership.sku for membership in found.exclude(sku__in=secret.listings)[:MOST_MEMBERS]]
+    accepts = Pair.objects.filter(standing__verdict=Decision.Verdict.ACCEPT, left__in=skus, right__in=skus).order_by("standing_id")
+    pairs = list(accepts.only("left", "right", "standing"))
+    changes = list(GroupChange.objects.filter(group=group).select_related("into").order_by("-decision_id", "-pk")[:MOST_CHANGES])
+    lines = _lines({pair.standing_id for pair in pairs if pair.standing_id} | {change.decision_id for change in changes}, user)
     return {
         "group": group,
-        "members": _members(skus, user),
+        "members": _members(skus, pairs, lines),
         "more_members": group.size - len(skus),
         "aliases": list(Group.objects.filter(merged_into=group).order_by("pk")[:MOST_CHANGES]),
         "conflicts": list(
@@ -68,14 +72,12 @@ def describe(group: Group, user: User) -> dict[str, Any]:
             .exclude(pair__in=secret.checks)
             .order_by("-decision_id")[:MOST_CHANGES]
         ),
-        "changes": _changes(group, user, secret),
+        "changes": _changes(changes, lines, secret),
     }
 
 
-def _members(skus: Sequence[SKU], user: User) -> list[Member]:
+def _members(skus: Sequence[SKU], pairs: Sequence[Pair], lines: dict[int, history.Line]) -> list[Member]:
     inside = {sku.pk: sku for sku in skus}
-    pairs = list(Pair.objects.filter(standing__verdict=Decision.Verdict.ACCEPT, left__in=inside, right__in=inside).order_by("standing_id"))
-    lines = _lines([pair.standing_id for pair in pairs if pair.standing_id], user)
     joins: dict[int, list[Join]] = {pk: [] for pk in inside}
     for pair in pairs:
         if line := lines.get(pair.standing_id or 0):
@@ -84,14 +86,12 @@ def _members(skus: Sequence[SKU], user: User) -> list[Member]:
     return [Member(sku, joins[sku.pk]) for sku in skus]
 
 
-def _lines(ids: Sequence[int], user: User) -> dict[int, history.Line]:
+def _lines(ids: set[int], user: User) -> dict[int, history.Line]:
     found = decisions.visible_to(user).filter(pk__in=ids)
     return {line.decision.pk: line for line in history.lines(found, standing=ids)}
 
 
-def _changes(group: Group, user: User, secret: secrecy.Secret) -> list[Change]:
-    found = list(GroupChange.objects.filter(group=group).select_related("into").order_by("-decision_id", "-pk")[:MOST_CHANGES])
-    lines = _lines([change.decision_id for change in found], user)
+def _changes(found: Sequence[GroupChange], lines: dict[int, history.Line], secret: secrecy.Secret) -> list[Change]:
     lines = {pk: line for pk, line in lines.items() if line.decision.pair_id not in secret.checks}
     named = {pk for change in found for pk in (*change.added[:MOST_NAMED], *change.removed[:MOST_NAMED])} - secret.listings
     skus = SKU.objects.in_bulk(named)
