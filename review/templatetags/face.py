@@ -7,7 +7,6 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -40,12 +39,6 @@ def ago(moment: datetime | None) -> SafeString | str:
     recent = (timezone.now() - moment).total_seconds() < 60
     said = _("just now") if recent else _("%(span)s ago") % {"span": timesince(moment, depth=1)}
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S %Z"), said)
-
-
-@register.filter
-def whole(number: int) -> str:
-    """A whole number with its thousands apart, as the page's language writes it."""
-    return number_format(number, force_grouping=True)
 
 
 @register.filter
