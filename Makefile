@@ -16,7 +16,7 @@ run: $(VENV)/.installed ## start everything; Ctrl-C stops it
 check: $(VENV)/.installed-dev ## lint, types, missing migrations, missing translations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy alignment review workers texts
+	$(BIN)/mypy alignment review workers texts bench
 	VAR_DIR=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
 	VAR_DIR=$$(mktemp -d) $(BIN)/python manage.py check_translations
 

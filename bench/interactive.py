@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
+import shutil
 import tempfile
 import threading
 import time
@@ -25,24 +25,13 @@ from typing import Any
 from cohere import ClientV2
 from playwright.sync_api import sync_playwright
 
+from bench import percentiles
 from tests.processes.conftest import Site, until
 
 SAMPLE = Path(__file__).resolve().parent.parent / "alignment" / "sample" / "rerank_sets.jsonl"
 WARM_UP = 5
 WORKER = "SELECT count(*) FROM alignment_worker WHERE model_id IS NOT NULL"
-BULK = """
-import json, random
-from django.db import transaction
-from alignment import scoring
-from tests.factories import make_set, make_sku
-rows = [json.loads(line) for line in open("alignment/sample/rerank_sets.jsonl", encoding="utf-8")]
-random.seed(7)
-with transaction.atomic():
-    listings = [make_sku(candidate["text"]) for row in rows for candidate in row["candidates"]]
-    for n in range(%d):
-        make_set(make_sku(f"{rows[n %% len(rows)]['query']} ({n})"), random.sample(listings, 20))
-    scoring.wake()
-"""
+BULK = "from bench.interactive import bulk; bulk(%d)"
 PAINTED = """
 () => new Promise((done) => {
   const look = () => document.querySelector("#result tbody tr") && !document.querySelector("#result progress")
@@ -59,7 +48,7 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=6000)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    rows = [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
+    rows = sample()
     random.Random(7).shuffle(rows)
     with tempfile.TemporaryDirectory(prefix="ask-") as folder:
         site = Site(Path(folder), f"sqlite:///{folder}/alignment.sqlite3", SAMPLE="no", SCORING_LEASE_SECONDS="60")
@@ -75,11 +64,30 @@ def main() -> None:
         finally:
             site.stop()
     assert counts.get("pending", 0) > 0, f"the bulk job was done before everybody had asked: {counts}"
-    report = {name: percentiles(found[WARM_UP:]) for name, found in times.items()}
+    report = {name: percentiles.of(found[WARM_UP:]) for name, found in times.items()}
     report["bulk job beside it"] = {"sets_per_second": round((counts["scored"] - before) / took, 1)}
     print(json.dumps(report, indent=1))
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def bulk(sets: int) -> None:
+    """Have so many sets wait. Runs inside the installation."""
+    from django.db import transaction
+
+    from alignment import wake_ups
+    from tests.factories import make_set, make_sku
+
+    rows, draw = sample(), random.Random(7)
+    with transaction.atomic():
+        listings = [make_sku(candidate["text"]) for row in rows for candidate in row["candidates"]]
+        for n in range(sets):
+            make_set(make_sku(f"{rows[n % len(rows)]['query']} ({n})"), draw.sample(listings, 20))
+        wake_ups.wake()
+
+
+def sample() -> list[Any]:
+    return [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
 
 
 def ask(site: Site, rows: Sequence[Any], requests: int) -> dict[str, list[float]]:
@@ -103,13 +111,12 @@ def call(site: Site, token: str, rows: Sequence[Any], requests: int, times: list
 
 
 def press(site: Site, rows: Sequence[Any], requests: int, times: list[float]) -> None:
-    passwords = dict(line.split()[:2] for line in (site.folder / "accounts.txt").read_text().splitlines() if line.strip())
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_context(base_url=f"http://127.0.0.1:{site.port}").new_page()
         page.goto("/sign-in/")
         page.fill("[name=username]", "admin")
-        page.fill("[name=password]", passwords["admin"])
+        page.fill("[name=password]", site.password("admin"))
         page.press("[name=password]", "Enter")
         page.wait_for_url(lambda url: "sign-in" not in url)
         for i in range(requests):
@@ -130,11 +137,6 @@ def ten(rows: Sequence[Any], i: int, mark: str) -> tuple[str, list[str]]:
     """A query and ten documents that nobody asked for before: nothing is answered from stored scores."""
     found = [" ".join(candidate["text"].split()) for place in range(i, i + 4) for candidate in rows[place % len(rows)]["candidates"]]
     return f"{rows[i % len(rows)]['query']} ({mark})", [*dict.fromkeys(found)][:10]
-
-
-def percentiles(times: list[float]) -> dict[str, float]:
-    times = sorted(times)
-    return {f"p{share}_ms": round(times[math.ceil(share / 100 * len(times)) - 1], 1) for share in (50, 95, 99)} | {"requests": len(times)}
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ from typing import Any
 
 import httpx2
 
+from bench import percentiles
+
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "alignment" / "sample"
 LANGUAGES = ("en", "zh", "de", "fr", "es")
@@ -81,17 +83,14 @@ def main() -> None:
         report["seconds_to_fill"] = fill(args.pairs)
     sessions = sign_in(args.reviewers)
     times = serve(sessions, args)
-    report |= {"machine": f"{os.cpu_count()} cores, {platform.machine()}", "requests": {name: figures(ms) for name, ms in times.items()}}
+    report |= {
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "requests": {name: percentiles.of(ms) for name, ms in times.items()},
+    }
     print(json.dumps(report, indent=1))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-
-
-def figures(times: list[float]) -> dict[str, float]:
-    times.sort()
-    shares = {f"p{share}_ms": round(times[math.ceil(share / 100 * len(times)) - 1], 1) for share in (50, 95, 99)}
-    return {"count": len(times)} | shares | {"worst_ms": round(times[-1], 1)}
 
 
 def fill(pairs: int) -> float:

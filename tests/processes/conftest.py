@@ -57,6 +57,11 @@ class Site:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def password(self, name: str) -> str:
+        """Of an account that the first start made."""
+        lines = (self.folder / "accounts.txt").read_text().splitlines()
+        return dict(line.split() for line in lines)[name]
+
     def shell(self, code: str) -> str:
         return self.manage("shell", "--no-imports", "-c", code).strip()
 

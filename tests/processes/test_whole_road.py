@@ -80,14 +80,13 @@ def test_from_one_command_to_exported_groups(site: Site, chromium: Path) -> None
 
     token = site.manage("create_token", "admin", "--name", "test").strip()
     before = groups(site, token)
-    password = dict(line.split() for line in (site.folder / "accounts.txt").read_text().splitlines())["reviewer1"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
         page = browser.new_page(base_url=f"http://127.0.0.1:{site.port}", locale="en-GB")
         page.goto("/")
         page.keyboard.press("Tab")
         page.get_by_label("Username").fill("reviewer1")
-        page.get_by_label("Password").fill(password)
+        page.get_by_label("Password").fill(site.password("reviewer1"))
         page.keyboard.press("Enter")
         page.wait_for_url("**/review/")
         reviewed = 0
