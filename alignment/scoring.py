@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Length
 from django.utils import timezone
 
@@ -33,6 +33,7 @@ from alignment.policies import Policies, render_instruction
 Status = CandidateSet.Status
 MOST_ATTEMPTS = 3
 LOOK_AHEAD = 32
+AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -262,17 +263,20 @@ def put_back(*, sets: Sequence[CandidateSet], holder: str) -> None:
     held.update(status=Status.PENDING, holder="", lease_expires_at=None, attempts=F("attempts") - 1)
 
 
-def retry(*, sets: Sequence[CandidateSet], user: User) -> int:
-    """Put failed sets back in the queue with three new attempts. Returns how many."""
+def retry(*, sets: QuerySet[CandidateSet], user: User) -> int:
+    """Put those that failed back in the queue with three new attempts: one act, and one run. Returns how many."""
     with transaction.atomic():
-        failed = CandidateSet.objects.select_for_update().filter(pk__in=[s.pk for s in sets], status=Status.PARKED)
-        ids = list(failed.values_list("pk", flat=True))
-        count = CandidateSet.objects.filter(pk__in=ids).update(status=Status.PENDING, attempts=0, error="", not_before=None)
-        if ids:
-            scoring_runs.join(scoring_runs.start(ScoringRun.Kind.RETRY, author=user), ids)
-        AuditEvent.objects.create(actor=Actor.of(user).uuid, action="retry scoring", subject=f"{count} candidate sets")
+        ids = list(sets.filter(status=Status.PARKED).select_for_update(of=("self",)).values_list("pk", flat=True))
+        if not ids:
+            return 0
+        run = scoring_runs.start(ScoringRun.Kind.RETRY, author=user)
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            CandidateSet.objects.filter(pk__in=some).update(status=Status.PENDING, attempts=0, error="", not_before=None)
+            scoring_runs.join(run, some)
+        AuditEvent.objects.create(actor=Actor.of(user).uuid, action="retry scoring", subject=f"{len(ids)} candidate sets")
         wake_ups.wake()
-    return count
+    return len(ids)
 
 
 def sweep() -> int:

@@ -110,7 +110,7 @@ class Candidate:
 def describe(case: leases.Case, *, user: User, current: int | None = None) -> dict[str, Any]:
     """What the case page needs, in a constant number of queries."""
     pairs = in_order(case.pairs)
-    read_listings(pairs)
+    _read_listings(pairs)
     _read_small(pairs)
     query = pairs[0].query
     asked = _facts(query)
@@ -138,7 +138,7 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
     }
 
 
-def read_listings(pairs: Sequence[Pair]) -> None:
+def _read_listings(pairs: Sequence[Pair]) -> None:
     """Give pairs their three SKUs, each one object, in one query."""
     skus = SKU.objects.select_related("source").in_bulk({sku for pair in pairs for sku in (pair.left_id, pair.right_id, pair.query_id)})
     for pair in pairs:

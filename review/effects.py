@@ -58,6 +58,14 @@ FIELDS = (
 BANDS = (Pair.Route.ACCEPT, Pair.Route.REVIEW, Pair.Route.DISCARD)
 
 
+class Direction(NamedTuple):
+    """One scored direction of a pair: its query, the category whose policy reads the score, and the score."""
+
+    query: int
+    category: int | None
+    score: float
+
+
 class Scored(NamedTuple):
     """One scored pair as it stands. `by` and `verdict` are the standing decision's, "" where there is none."""
 
@@ -79,18 +87,12 @@ class Scored(NamedTuple):
     right_category: int | None
 
     @property
-    def directions(self) -> list[tuple[int | None, float]]:
-        """The category whose policy reads it, and the score, of each direction that is scored."""
-        forward = (self.category, self.score)
+    def directions(self) -> list[Direction]:
+        forward = Direction(self.query, self.category, self.score)
         if self.reverse_score is None:
             return [forward]
-        return [forward, (self.left_category if self.query == self.right else self.right_category, self.reverse_score)]
-
-    @property
-    def sets(self) -> tuple[int, ...]:
-        """The query SKU of each direction that is scored."""
-        other = self.left if self.query == self.right else self.right
-        return (self.query,) if self.reverse_score is None else (self.query, other)
+        other = (self.left, self.left_category) if self.query == self.right else (self.right, self.right_category)
+        return [forward, Direction(*other, self.reverse_score)]
 
     @property
     def conflicts(self) -> set[str]:
@@ -179,7 +181,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Draft:
     """A version as if it were published: `values` for the categories it would govern, and what is in force for all others."""
 
     category: Category
@@ -191,6 +193,10 @@ class Trial:
         return self.snapshot.governed(self.category.pk)
 
     @property
+    def in_force(self) -> PolicyVersion:
+        return self.snapshot.of(self.category.pk)
+
+    @property
     def with_none(self) -> bool:
         return self.category.parent_id is None
 
@@ -199,10 +205,10 @@ class Trial:
 
     def route(self, pair: Scored) -> Pair.Route:
         """Where a pair's scores would lead, whatever guards say."""
-        return agree([self._route(category, score) for category, score in pair.directions])
+        return agree([self._route(one.category, one.score) for one in pair.directions])
 
     def guards(self, pair: Scored) -> set[str]:
-        return {kind for category, _score in pair.directions for kind in self._guards(category)}
+        return {kind for one in pair.directions for kind in self._guards(one.category)}
 
     def _route(self, category: int | None, score: float) -> Pair.Route:
         if self.governs(category):
@@ -216,9 +222,9 @@ class Trial:
 
 def of(category: Category, values: dict[str, Any], snapshot: policies.Policies) -> Effect:
     """What a version with these values (see `policies.FIELDS`), published for this category, would do."""
-    in_force, trial = snapshot.of(category.pk), Trial(category, values, snapshot)
-    sample = sampled(trial, seed=category.pk)
-    becomes = _become(sample.pairs, trial, in_force)
+    draft = Draft(category, values, snapshot)
+    sample = sampled(draft, seed=category.pk)
+    becomes = _become(sample.pairs, draft)
     moves: Counter[tuple[str, str]] = Counter()
     queue = queue_after = withdrawn = accepted = 0
     for pair in sample.pairs:
@@ -232,8 +238,8 @@ def of(category: Category, values: dict[str, Any], snapshot: policies.Policies) 
         withdrawn += then != Pair.Route.ACCEPT and pair.by is not None
         if then != pair.route:
             moves[pair.route, then] += 1
-    decided = sample.pairs if sample.exact else newest_verdicts(trial)
-    asked_anew = values["instruction"].strip() != in_force.instruction
+    decided = sample.pairs if sample.exact else newest_verdicts(draft)
+    asked_anew = values["instruction"].strip() != draft.in_force.instruction
     return Effect(
         exact=sample.exact,
         pairs=sample.count(len(sample.pairs)),
@@ -243,16 +249,16 @@ def of(category: Category, values: dict[str, Any], snapshot: policies.Policies) 
         withdrawn=sample.count(withdrawn),
         accepted=sample.count(accepted),
         unchecked=sample.count(becomes.unchecked),
-        bands=bands(decided, trial),
-        rescoring=_rescoring(trial, sample) if asked_anew else None,
+        bands=bands(decided, draft),
+        rescoring=_rescoring(draft, sample) if asked_anew else None,
         bins=[sample.count(pairs) for pairs in histogram([pair.score for pair in sample.pairs])],
     )
 
 
-def sampled(trial: Trial, *, seed: int) -> Sample:
+def sampled(draft: Draft, *, seed: int) -> Sample:
     """All scored pairs where there are at most `MOST_EXACT`, else those of the runs of ids that were drawn."""
-    here = _in(trial)
-    beside = [~here & Q(reverse_score__isnull=False) & _in(trial, f"{side}__category") for side in ("left", "right")]
+    here = _in(draft)
+    beside = [~here & Q(reverse_score__isnull=False) & _in(draft, f"{side}__category") for side in ("left", "right")]
     if Pair.objects.filter(here).order_by()[: MOST_EXACT + 1].count() <= MOST_EXACT:
         # One side after the other: a database asked for either walks through all pairs.
         parts = [here, *beside]
@@ -270,13 +276,13 @@ def sampled(trial: Trial, *, seed: int) -> Sample:
     return Sample(_rows(found.filter(drawn)), weight=ids / (run * blocks))
 
 
-def newest_verdicts(trial: Trial) -> list[Scored]:
+def newest_verdicts(draft: Draft) -> list[Scored]:
     """What people decided last, as far as it stands, is governed here, and its score is known."""
     fields = [{"standing__by": "by", "standing__verdict": "verdict"}.get(field, f"pair__{field}") for field in FIELDS]
     # Sorted out here: asked for what stands, a database that knows neither how many do nor where walks through all pairs.
     newest = Decision.objects.filter(by=Decision.By.PERSON).order_by("-pk").values_list("pk", "pair__standing", *fields)
     rows = [Scored(*row) for decision, standing, *row in newest[:NEWEST_VERDICTS] if decision == standing]
-    return [row for row in rows if row.score is not None and any(trial.governs(category) for category, _score in row.directions)]
+    return [row for row in rows if row.score is not None and any(draft.governs(one.category) for one in row.directions)]
 
 
 @dataclass(frozen=True)
@@ -287,15 +293,15 @@ class Becoming:
     unchecked: int
 
 
-def _become(pairs: Iterable[Scored], trial: Trial, in_force: PolicyVersion) -> Becoming:
+def _become(pairs: Iterable[Scored], draft: Draft) -> Becoming:
     routes: dict[int, Pair.Route] = {}
     unknown: dict[int, set[str]] = {}
     for pair in pairs:
         if pair.by == Decision.By.PERSON or pair.route == Pair.Route.WAITING:
             continue
-        guards = trial.guards(pair)
-        routes[pair.pk] = guarded(trial.route(pair), pair.conflicts & guards)
-        if guards and routes[pair.pk] == Pair.Route.ACCEPT and not _compared(pair, guards, in_force):
+        guards = draft.guards(pair)
+        routes[pair.pk] = guarded(draft.route(pair), pair.conflicts & guards)
+        if guards and routes[pair.pk] == Pair.Route.ACCEPT and not _compared(pair, guards, draft.in_force):
             unknown[pair.pk] = guards
     for one in Pair.objects.filter(pk__in=list(unknown)[:MOST_CHECKED]).select_related("left", "right"):
         routes[one.pk] = guarded(Pair.Route.ACCEPT, facts.conflicts(facts.of(one.left), facts.of(one.right)) & unknown[one.pk])
@@ -308,13 +314,13 @@ def _compared(pair: Scored, guards: set[str], in_force: PolicyVersion) -> bool:
     return asked and (pair.route == Pair.Route.ACCEPT or bool(pair.guard))
 
 
-def bands(pairs: Iterable[Scored], trial: Trial) -> list[Band]:
+def bands(pairs: Iterable[Scored], draft: Draft) -> list[Band]:
     """Of what people decided, how much would have gone where, and how much of that they called the same product."""
     decided: Counter[str] = Counter()
     same: Counter[str] = Counter()
     for pair in pairs:
         if pair.by == Decision.By.PERSON and pair.verdict in (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT):
-            becomes = trial.route(pair)
+            becomes = draft.route(pair)
             decided[becomes] += 1
             same[becomes] += pair.verdict == Decision.Verdict.ACCEPT
     return [Band(band, ROUTES[band], decided[band], same[band]) for band in BANDS]
@@ -329,26 +335,26 @@ def speed() -> float | None:
     return last.pairs_per_second if last else None
 
 
-def _in(trial: Trial, field: str = "category") -> Q:
+def _in(draft: Draft, field: str = "category") -> Q:
     """What is in the categories that it would govern. Named by the fewer: the others, where these are most."""
-    if trial.with_none and 2 * len(trial.under) > len(trial.snapshot.parents):
-        return ~Q(**{f"{field}__in": trial.snapshot.parents.keys() - trial.under})
-    here = Q(**{f"{field}__in": trial.under})
-    return here | Q(**{f"{field}__isnull": True}) if trial.with_none else here
+    if draft.with_none and 2 * len(draft.under) > len(draft.snapshot.parents):
+        return ~Q(**{f"{field}__in": draft.snapshot.parents.keys() - draft.under})
+    here = Q(**{f"{field}__in": draft.under})
+    return here | Q(**{f"{field}__isnull": True}) if draft.with_none else here
 
 
 def _rows(pairs: QuerySet[Pair]) -> list[Scored]:
     return [Scored(*row) for row in pairs.filter(score__isnull=False).order_by().values_list(*FIELDS)]
 
 
-def _rescoring(trial: Trial, sample: Sample) -> Rescoring:
-    asked = [pair.sets[place] for pair in sample.pairs for place, (category, _) in enumerate(pair.directions) if trial.governs(category)]
+def _rescoring(draft: Draft, sample: Sample) -> Rescoring:
+    asked = [one.query for pair in sample.pairs for one in pair.directions if draft.governs(one.category)]
     pairs, a_second = sample.count(len(asked)), speed()
     return Rescoring(
         sets=len(set(asked)) if sample.exact else None,
         pairs=pairs,
         seconds=pairs / a_second if a_second else None,
-        kept=trial.category.policy_versions.filter(instruction=trial.values["instruction"].strip()).exists(),
+        kept=draft.category.policy_versions.filter(instruction=draft.values["instruction"].strip()).exists(),
     )
 
 

@@ -122,7 +122,7 @@ def _counted(pairs: QuerySet[Pair], user: User, *, at_most: int) -> Left:
     return Left(cases=found["cases"] + besides, pairs=min(found["pairs"], at_most) + besides, more=more)
 
 
-def waiting(*, escalated: bool) -> int:
+def count_open(*, escalated: bool) -> int:
     """How many pairs are open, whoever may be shown them; beyond 10,000, that and one."""
     return Pair.objects.filter(in_review=True, stage__in=stages(escalated=escalated)).order_by()[: COUNTED + 1].count()
 
@@ -151,7 +151,7 @@ def _why_empty(user: User, *, escalated: bool) -> tuple[str, int]:
         return "narrowed", count
     if count := open_pairs(user, escalated=False).order_by()[: COUNTED + 1].count():
         return "elsewhere", count
-    if count := waiting(escalated=False):
+    if count := count_open(escalated=False):
         return "others", count
     return "", 0
 

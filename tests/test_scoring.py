@@ -88,7 +88,7 @@ def test_a_failed_set_waits_before_it_is_tried_again() -> None:
 def test_a_parked_set_can_be_retried() -> None:
     (made,) = waiting_sets(1)
     CandidateSet.objects.update(status=Status.PARKED, attempts=3, error="bad")
-    assert scoring.retry(sets=[made], user=make_admin()) == 1
+    assert scoring.retry(sets=CandidateSet.objects.filter(pk=made.pk), user=make_admin()) == 1
     assert claim()[0].pk == made.pk
 
 

@@ -109,7 +109,7 @@ def test_failed_sets_are_counted_once_and_tried_again_they_are_a_run_of_their_ow
     fail_all()
     assert (only().status, only().sets_failed) == ("done", 2)
     assert row(client).error == "2 sets failed"
-    scoring.retry(sets=list(CandidateSet.objects.all()), user=factories.make_admin("ana"))
+    scoring.retry(sets=CandidateSet.objects.all(), user=factories.make_admin("ana"))
     factories.score_waiting_sets(0.8)
     again = ScoringRun.objects.latest("pk")
     assert (again.kind, again.author.username, again.status, again.sets_done) == ("retry", "ana", "done", 2)  # type: ignore[union-attr]

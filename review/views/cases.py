@@ -140,7 +140,10 @@ def _take_verdict(request: HttpRequest, user: User, pair_id: int, request_id: uu
         held = leases.pair_in_hand(user, pair_id, escalated=escalated)
         pair = next(pair for pair in held.pairs if pair.pk == pair_id)
         seen = request.POST.get("seen")
-        as_seen = (lambda pair: bool(seen == cases.seen(user, pair))) if seen else None
+
+        def as_seen(pair: Pair) -> bool:
+            return not seen or seen == cases.seen(user, pair)
+
         verdict, seconds = request.POST.get("verdict", "reject" if reason else ""), _seconds(request.POST.get("seconds"))
         if held.is_check:
             decisions.check_texts(pair, as_seen)

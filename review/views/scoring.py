@@ -49,10 +49,7 @@ def retry(request: HttpRequest) -> HttpResponse:
         failed = failed.filter(error=request.POST["error"].replace("\r\n", "\n"))
     elif chosen != "all":
         failed = failed.filter(pk=int(chosen)) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else failed.none()
-    count = 0
-    while batch := list(failed.only("pk").order_by("pk")[:500]):
-        count += scoring.retry(sets=batch, user=person(request))
-    if count:
+    if count := scoring.retry(sets=failed, user=person(request)):
         messages.success(request, ngettext("%(count)s set waits again.", "%(count)s sets wait again.", count) % {"count": count})
     else:
         messages.info(request, _("Nothing to retry: the set is no longer failed."))
@@ -81,8 +78,8 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "errors": failed.order_by().values("error").annotate(count=Count("id")).order_by("-count")[:MOST_ERRORS] if shown else [],
         "demo": any(model.is_demo for model in models),
         "rollouts": unfinished_rollouts(),
-        "review": queues.waiting(escalated=False),
-        "escalated": queues.waiting(escalated=True),
+        "review": queues.count_open(escalated=False),
+        "escalated": queues.count_open(escalated=True),
     }
 
 

@@ -15,13 +15,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         last = CandidateSet.objects.aggregate(last=Max("id"))["last"] or 0
-        count = 0
-        run = scoring_runs.start(ScoringRun.Kind.RESCORE) if last else None
+        count, run = 0, scoring_runs.start(ScoringRun.Kind.RESCORE)
         for start in range(0, last, CHUNK):
+            chunk = Q(pk__gt=start, pk__lte=start + CHUNK)
             with transaction.atomic():
-                count += scoring.set_waiting(Q(pk__gt=start, pk__lte=start + CHUNK))
-                ids = CandidateSet.objects.filter(pk__gt=start, pk__lte=start + CHUNK).values_list("pk", flat=True)
-                assert run is not None
-                scoring_runs.join(run, list(ids))
+                count += scoring.set_waiting(chunk)
+                scoring_runs.join(run, list(CandidateSet.objects.filter(chunk).values_list("pk", flat=True)))
         wake_ups.wake()
         self.stdout.write(f"{count} candidate sets wait to be scored.")
