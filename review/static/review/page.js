@@ -22,6 +22,19 @@
     }
   });
 
+  // What was chosen before the scripts were here, or what the browser put back on a reload, nobody has asked about yet.
+  const changed = (field) => {
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.tagName === "SELECT") return field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected));
+    return "defaultValue" in field && field.value !== field.defaultValue;
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const asker of document.querySelectorAll("[hx-trigger*='change']")) {
+      const form = asker.closest("form");
+      if ([...form.elements].some(changed)) form.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+  });
+
   // A fragment says what was done by the header HX-Trigger: {"toast": "..."}; scripts dispatch the same event.
   document.addEventListener("toast", (event) => {
     const text = typeof event.detail === "string" ? event.detail : event.detail.value;
