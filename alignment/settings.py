@@ -75,12 +75,14 @@ def database() -> dict[str, object]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA recursive_triggers=ON; PRAGMA cache_size=-65536;",
         }
     else:
-        parsed["CONN_MAX_AGE"] = 60
+        parsed["CONN_MAX_AGE"] = 600
         parsed["CONN_HEALTH_CHECKS"] = True
         # The next case is read by an index in a millisecond; a planner that fears the worst would compile its query for fifty. And what
         # counts a million pairs beside the reviewers takes one core, not all.
         options = parsed.setdefault("OPTIONS", {})
         assert isinstance(options, dict)
+        # What is asked again and again is planned once a connection: planning took half of the database's time of a verdict.
+        options |= {"server_side_binding": True, "prepare_threshold": 3} | options
         options["options"] = f"{options.get('options', '')} -c jit=off -c max_parallel_workers_per_gather=0".strip()
     return parsed
 

@@ -54,17 +54,15 @@ def take_case(user: User, *, escalated: bool = False, query_id: int | None = Non
 
     With `query_id` that case and no other: what is in hand instead is given back.
     """
-    if case := _held_for_a_while(user, ahead=False, escalated=escalated, query_id=query_id):
-        return case
     for _attempt in range(ATTEMPTS):
-        if Lease.objects.filter(Q(reviewer=user) | Q(expires_at__lte=timezone.now())).exists():
+        held = _held(user)
+        if case := _held_for_a_while(held.in_hand, user, escalated=escalated, query_id=query_id):
+            return case
+        if held.in_hand or held.ahead or held.expired:
             with transaction.atomic():
                 _in_turn(user)
-                if case := _in_hand(user, escalated=escalated, query_id=query_id) or _promoted(
-                    user, escalated=escalated, query_id=query_id
-                ):
+                if case := _continued(user, escalated=escalated, query_id=query_id):
                     return case
-                sweep()
         case, goes_on = _claim_next(user, ahead=False, escalated=escalated, query_id=query_id)
         if case or not goes_on:
             return case
@@ -76,16 +74,18 @@ def take_case(user: User, *, escalated: bool = False, query_id: int | None = Non
 
 def take_ahead(user: User, *, escalated: bool = False) -> Case | None:
     """The case after the one in hand, held already so that nobody else gets it. None when there is none, or nothing is in hand."""
-    if case := _held_for_a_while(user, ahead=True, escalated=escalated):
-        return case
     for _attempt in range(ATTEMPTS):
-        with transaction.atomic():
-            _in_turn(user)
-            if not Lease.objects.filter(reviewer=user, ahead=False).exists():
-                return None
-            if case := _kept(user, ahead=True, escalated=escalated):
-                return case
-            sweep()
+        held = _held(user)
+        if held.in_hand is None:
+            return None
+        if case := _held_for_a_while(held.ahead, user, escalated=escalated):
+            return case
+        if held.ahead or held.expired:
+            with transaction.atomic():
+                _in_turn(user)
+                if case := _kept(_held(user).ahead, user, escalated=escalated):
+                    return case
+                sweep()
         case, goes_on = _claim_next(user, ahead=True, escalated=escalated)
         if case or not goes_on:
             return case
@@ -112,6 +112,16 @@ def pair_in_hand(user: User, pair_id: int, *, escalated: bool = False) -> Case:
         raise NotHeld
     _renew(lease)
     return Case(lease, pairs)
+
+
+def remaining(case: Case, *, decided: int) -> Case | None:
+    """What is left of a case for its person after their verdict on one pair, in the verdict's transaction. None left: it is given back."""
+    others = [pair.pk for pair in case.pairs if pair.pk != decided]
+    still = set(Pair.objects.filter(pk__in=others, in_review=True).values_list("pk", flat=True)) if others else set()
+    if not still:
+        case.lease.delete()
+        return None
+    return Case(case.lease, [pair for pair in case.pairs if pair.pk in still])
 
 
 def renew(user: User) -> int:
@@ -169,18 +179,32 @@ def _in_turn(user: User) -> None:
     User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk)
 
 
-def _held_for_a_while(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> Case | None:
+@dataclass(frozen=True)
+class _Held:
+    """One person's leases, and whether anybody's has expired."""
+
+    in_hand: Lease | None
+    ahead: Lease | None
+    expired: bool
+
+
+def _held(user: User) -> _Held:
+    now = timezone.now()
+    found = list(Lease.objects.filter(Q(reviewer=user) | Q(expires_at__lte=now)))
+    mine = {lease.ahead: lease for lease in found if lease.reviewer_id == user.pk}
+    return _Held(mine.get(False), mine.get(True), any(lease.expires_at <= now for lease in found))
+
+
+def _held_for_a_while(lease: Lease | None, user: User, *, escalated: bool, query_id: int | None = None) -> Case | None:
     """A case that is held for some time yet: shown again without a write, which would wait for every other one on SQLite."""
-    lease = Lease.objects.filter(reviewer=user, ahead=ahead, expires_at__gt=_half_a_term_from_now()).first()
-    if lease is None or query_id not in (None, lease.query_id):
+    if lease is None or lease.expires_at <= _half_a_term_from_now() or query_id not in (None, lease.query_id):
         return None
     pairs = _pairs_of(lease, user, escalated=escalated)
     return Case(lease, pairs) if pairs else None
 
 
-def _kept(user: User, *, ahead: bool, escalated: bool) -> Case | None:
+def _kept(lease: Lease | None, user: User, *, escalated: bool) -> Case | None:
     """The case held, renewed. One in which nothing is open any more is given back."""
-    lease = Lease.objects.filter(reviewer=user, ahead=ahead).first()
     if lease is None:
         return None
     if pairs := _pairs_of(lease, user, escalated=escalated):
@@ -190,21 +214,24 @@ def _kept(user: User, *, ahead: bool, escalated: bool) -> Case | None:
     return None
 
 
-def _in_hand(user: User, *, escalated: bool, query_id: int | None) -> Case | None:
-    if query_id is not None:
-        Lease.objects.filter(reviewer=user, ahead=False).exclude(query=query_id).delete()
-    return _kept(user, ahead=False, escalated=escalated)
+def _continued(user: User, *, escalated: bool, query_id: int | None) -> Case | None:
+    """The case in hand, renewed, or the one ahead, which becomes the one in hand. Frees what expired where there is neither.
 
-
-def _promoted(user: User, *, escalated: bool, query_id: int | None) -> Case | None:
-    """The case ahead becomes the one in hand."""
-    if query_id is not None and not Lease.objects.filter(reviewer=user, ahead=True, query=query_id).exists():
-        return None
-    case = _kept(user, ahead=True, escalated=escalated)
-    if case:
+    With `query_id` that case and no other; what is in hand instead is given back.
+    """
+    held = _held(user)
+    in_hand, ahead = held.in_hand, held.ahead
+    if in_hand and query_id not in (None, in_hand.query_id):
+        in_hand.delete()
+    elif case := _kept(in_hand, user, escalated=escalated):
+        return case
+    if ahead and query_id in (None, ahead.query_id) and (case := _kept(ahead, user, escalated=escalated)):
         case.lease.ahead = False
         Lease.objects.filter(pk=case.lease.pk).update(ahead=False)
-    return case
+        return case
+    if held.expired:
+        sweep()
+    return None
 
 
 def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> tuple[Case | None, bool]:

@@ -24,7 +24,7 @@ from review.scopes import Scope
 Stage = Pair.Stage
 FOR_EVERYONE = (Stage.FIRST, Stage.SECOND)
 ORDER = ("-priority", "order_key", "pk")
-HEAD = ("pk", "query", "policy__check_share")
+HEAD = ("pk", "query", "priority", "order_key", "policy__check_share")
 COUNTED = 10_000
 # How many of the first free pairs are looked at, so that those who ask at the same moment need not wait for each other.
 AT_ONCE = 16
@@ -182,8 +182,13 @@ def _in_order(free: list[QuerySet[Pair]], scope: Scope) -> list[Pair]:
     elif scope.languages is not None and len(scope.languages) <= MOST_LANGUAGES:
         heads = _of_languages(free, scope.languages)
     else:
-        heads = [pk for pairs in free for pk in pairs.filter(scope.fitting()).order_by(*ORDER).values_list("pk", flat=True)[:AT_ONCE]]
-    return list(Pair.objects.filter(pk__in=heads).order_by(*ORDER).select_related("policy").only(*HEAD))
+        firsts = [pair for pairs in free for pair in _read_heads(pairs.filter(scope.fitting()))[:AT_ONCE]]
+        return sorted(firsts, key=lambda pair: (-pair.priority, pair.order_key, pair.pk))
+    return list(_read_heads(Pair.objects.filter(pk__in=heads)))
+
+
+def _read_heads(pairs: QuerySet[Pair]) -> QuerySet[Pair]:
+    return pairs.order_by(*ORDER).select_related("policy").only(*HEAD)
 
 
 def _of_categories(free: list[QuerySet[Pair]], scope: Scope) -> list[int]:

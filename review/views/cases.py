@@ -28,13 +28,14 @@ from review.permissions import admin_required, person, reviewer_required
 
 @dataclass(frozen=True)
 class Told:
-    """What a press is answered: whether it is kept, and in words why not or what there is to know now."""
+    """What a press is answered: whether it is kept, in words why not or what there is to know now, and what is still in hand if that is known."""
 
     kept: bool = True
     problem: str = ""
     notice: str = ""
     status: int = 200
     current: int | None = None
+    still: leases.Case | None = None
 
 
 @never_cache
@@ -107,7 +108,7 @@ def decide(request: HttpRequest) -> HttpResponse:
         told = Told(False, problem, status=409, current=pair_id)
     except decisions.DecisionError as error:
         told = Told(False, str(error), status=422, current=pair_id)
-    return _answer(request, user, leases.take_case(user, escalated=escalated), told, escalated=escalated)
+    return _answer(request, user, told.still or leases.take_case(user, escalated=escalated), told, escalated=escalated)
 
 
 def _repeated(user: User, request_id: uuid.UUID | None, pair_id: int) -> bool:
@@ -160,9 +161,11 @@ def _take_verdict(request: HttpRequest, user: User, pair_id: int, request_id: uu
                 reject_reason=reason,
                 as_seen=as_seen,
             )
+        # An admin's "unsure" leaves an escalated pair where it is.
+        still = None if escalated else leases.remaining(held, decided=pair_id)
     order = [pair.pk for pair in cases.in_order(held.pairs)]
     place = order.index(pair_id)
-    return Told(notice=cases.told(pair), current=next(iter(order[place + 1 :] + order[:place]), None))
+    return Told(notice=cases.told(pair), current=next(iter(order[place + 1 :] + order[:place]), None), still=still)
 
 
 @never_cache
