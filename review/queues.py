@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import LessThan
@@ -29,6 +30,7 @@ COUNTED = 10_000
 # How many of the first free pairs are looked at, so that those who ask at the same moment need not wait for each other.
 AT_ONCE = 16
 OVERDUE_AT_ONCE = 1000
+AS_COUNTED = "queues-as-counted"
 # Looked at one by one; with more pairs of languages nearly everything fits.
 MOST_LANGUAGES = 40
 
@@ -91,15 +93,14 @@ def scope_of(user: User, *, escalated: bool, narrowed: bool = True) -> Scope:
 
 
 def next_pairs(user: User, scope: Scope, *, escalated: bool) -> list[Pair]:
-    """The first pairs, in the queue's order, of cases that fit and in which no SKU is held."""
-    if overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope):
-        return overdue
-    return _in_order([_free(_open_at(user, stage)) for stage in stages(escalated=escalated)], scope)[:AT_ONCE]
+    """The first pairs, in the queue's order, of cases that fit and in which no SKU is held: first of what was open when last counted."""
+    counted = _as_counted()
+    return (_first(user, scope, counted, escalated=escalated) if counted else []) or _first(user, scope, None, escalated=escalated)
 
 
 def first_in(user: User, stage: Pair.Stage) -> Pair | None:
     """The first pair of one stage that this person may answer, of a case in which no SKU is held."""
-    return next(iter(_in_order([_free(_open_at(user, stage))], Scope())), None)
+    return next(iter(_in_order([_free(_open_at(user, stage))], Scope(), None)), None)
 
 
 def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
@@ -175,44 +176,66 @@ def _overdue(free: QuerySet[Pair], scope: Scope) -> list[Pair]:
     return list(first.order_by("due_at", "pk").select_related("policy").only(*HEAD)[:AT_ONCE])
 
 
-def _in_order(free: list[QuerySet[Pair]], scope: Scope) -> list[Pair]:
+@dataclass(frozen=True)
+class _Counted:
+    """In which stages and pairs of languages anything was open when last counted, and whether any of it was overdue."""
+
+    stages: frozenset[str]
+    languages: frozenset[str]
+    overdue: bool
+
+
+def _as_counted() -> _Counted | None:
+    """Read anew every ten seconds. None before the first count, and where nothing was open."""
+    rows = cache.get(AS_COUNTED)
+    if rows is None:
+        open_ = QueueCount.objects.filter(pairs__gt=0).values("stage", "languages").annotate(late=Sum("overdue"))
+        rows = list(open_.order_by().values_list("stage", "languages", "late"))
+        cache.set(AS_COUNTED, rows, 10)
+    if not rows:
+        return None
+    return _Counted(frozenset(row[0] for row in rows), frozenset(row[1] for row in rows), any(row[2] for row in rows))
+
+
+def _first(user: User, scope: Scope, counted: _Counted | None, *, escalated: bool) -> list[Pair]:
+    """What is overdue, else what comes first: wherever it is, or where `counted` says that something is."""
+    if counted is None or counted.overdue:
+        if overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope):
+            return overdue
+    wanted = [stage for stage in stages(escalated=escalated) if counted is None or stage in counted.stages]
+    return _in_order([_free(_open_at(user, stage)) for stage in wanted], scope, counted)[:AT_ONCE]
+
+
+def _in_order(free: list[QuerySet[Pair]], scope: Scope, counted: _Counted | None) -> list[Pair]:
     """The first of each part that has an index of its own: in each stage, of a category, else of a pair of languages, else of all."""
     if scope.subtrees is not None:
-        heads = _of_categories(free, scope)
+        heads = _of_categories(free, scope, counted)
     elif scope.languages is not None and len(scope.languages) <= MOST_LANGUAGES:
-        heads = _of_languages(free, scope.languages)
+        heads = _of_languages(free, scope.languages if counted is None else scope.languages & counted.languages)
     else:
         firsts = [pair for pairs in free for pair in _read_heads(pairs.filter(scope.fitting()))[:AT_ONCE]]
         return sorted(firsts, key=lambda pair: (-pair.priority, pair.order_key, pair.pk))
-    return list(_read_heads(Pair.objects.filter(pk__in=heads)))
+    return list(_read_heads(Pair.objects.filter(pk__in=heads))) if heads else []
 
 
 def _read_heads(pairs: QuerySet[Pair]) -> QuerySet[Pair]:
     return pairs.order_by(*ORDER).select_related("policy").only(*HEAD)
 
 
-def _of_categories(free: list[QuerySet[Pair]], scope: Scope) -> list[int]:
-    """Where languages count too, a category without any fitting pair is read to its end: first those known to have one, then all."""
+def _of_categories(free: list[QuerySet[Pair]], scope: Scope, counted: _Counted | None) -> list[int]:
     inside = [pairs.filter(scope.of_languages(), category=OuterRef("pk")) for pairs in free]
     categories = scope.categories().order_by()
-    counted = QueueCount.objects.filter(scope.of_languages(), category=OuterRef("pk"), pairs__gt=0)
-    for some in [categories] if scope.languages is None else [categories.filter(Exists(counted)), categories]:
-        rows = some.values_list(*map(_head, inside))
-        if heads := [head for row in rows for head in row if head is not None]:
-            return heads
-    return []
+    if counted and scope.languages is not None:
+        # One without any fitting pair would be read to its end.
+        categories = categories.filter(Exists(QueueCount.objects.filter(scope.of_languages(), category=OuterRef("pk"), pairs__gt=0)))
+    return [head for row in categories.values_list(*map(_head, inside)) for head in row if head is not None] if inside else []
 
 
 def _of_languages(free: list[QuerySet[Pair]], languages: frozenset[str]) -> list[int]:
-    """Most pairs of languages never occur: first those known to be open, then all."""
-    counted = set(QueueCount.objects.filter(languages__in=languages, pairs__gt=0).values_list("languages", flat=True))
-    for some in (counted, languages - counted):
-        parts = [_head(pairs.filter(languages=one)) for one in sorted(some) for pairs in free]
-        # Any one row: only what is looked up beside it matters, all in one query.
-        row = PolicyVersion.objects.order_by("pk").values_list(*parts)[0] if parts else ()
-        if heads := [head for head in row if head is not None]:
-            return heads
-    return []
+    parts = [_head(pairs.filter(languages=one)) for one in sorted(languages) for pairs in free]
+    # Any one row: only what is looked up beside it matters, all in one query.
+    row = PolicyVersion.objects.order_by("pk").values_list(*parts)[0] if parts else ()
+    return [head for head in row if head is not None]
 
 
 def _head(pairs: QuerySet[Pair]) -> Subquery:

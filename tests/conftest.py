@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.core.cache import cache
 from django.core.management import CommandError
 from django.db import OperationalError, connections
 from django.test import TransactionTestCase
@@ -53,6 +54,12 @@ def create_root() -> None:
 
     if not apps.get_model("alignment", "Category").objects.exists():
         importlib.import_module("alignment.migrations.0002_root_policy").create(apps, None)
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    """What one test's database had open is nothing to the next."""
+    cache.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from alignment import decisions
 from alignment.models import Actor, Category, Pair
-from review import leases, queues, scopes
+from review import leases, queue_counts, queues, scopes
 from review.models import QueueCount
 from tests import factories
 
@@ -49,6 +49,14 @@ def test_what_is_overdue_comes_first_the_longest_overdue_before_the_rest():
     Pair.objects.filter(pk=overdue.pk).update(due_at=now - timedelta(hours=1))
     Pair.objects.filter(pk=longest.pk).update(due_at=now - timedelta(hours=2))
     assert [next_of(reviewer()) for _ in range(3)] == [longest, overdue, first]
+
+
+def test_what_was_open_when_last_counted_is_looked_at_first_and_what_opened_since_where_nothing_of_it_fits():
+    first = make_pair()
+    queue_counts.count()
+    late = make_pair()
+    Pair.objects.filter(pk=late.pk).update(stage="second", priority=1)
+    assert [next_of(reviewer()) for _ in range(3)] == [first, late, None]
 
 
 @pytest.mark.parametrize(
