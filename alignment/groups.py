@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Max, Q
 
@@ -19,6 +19,14 @@ class Step:
     position: int
     pair: Pair
     standing: Decision | None
+
+
+@dataclass
+class Moved:
+    """What decisions moved, in SKUs: those whose group has other members now, and those of units that are kept apart since, or no longer."""
+
+    regrouped: set[int] = field(default_factory=set)
+    apart: set[int] = field(default_factory=set)
 
 
 def accept_key(standing: Decision | None) -> Key | None:
@@ -49,22 +57,19 @@ def survivor(group: Group) -> Group:
     return group
 
 
-def apply(steps: Sequence[Step]) -> set[int]:
-    """Bring the groups up to date with decisions just logged, whose pairs still hold what stood before them.
-
-    Returns the SKUs whose group has other members now, or is kept from another group than before.
-    """
+def apply(steps: Sequence[Step]) -> Moved:
+    """Bring the groups up to date with decisions just logged, whose pairs still hold what stood before them."""
     skus = {sku for step in steps for sku in (step.pair.left_id, step.pair.right_id)}
     ledger, known, conflicts = _load(skus)
     touched = ledger.region(skus)
-    moved: set[int] = set()
+    moved = Moved()
     for step in steps:
         edge, rejected, told = (step.pair.left_id, step.pair.right_id), is_reject(step.standing), len(ledger.changes)
         if rejected != (edge in ledger.rejects):
-            moved |= ledger.unit(edge[0]) | ledger.unit(edge[1])
+            moved.apart |= ledger.unit(edge[0]) | ledger.unit(edge[1])
         ledger.apply(step.position, edge, accept=accept_key(step.standing), reject=rejected)
         for change in ledger.changes[told:]:
-            moved |= ledger.members[change.group] | set(change.removed)
+            moved.regrouped |= ledger.members[change.group] | set(change.removed)
     standing = {(step.pair.left_id, step.pair.right_id): (step.pair.pk, step.standing) for step in steps}
     _store(ledger, known, touched | skus)
     _store_conflicts(ledger.conflicts, conflicts, standing)

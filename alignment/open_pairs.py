@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,15 +11,21 @@ from django.db.models import Q
 from django.utils import timezone
 
 from alignment import implied
+from alignment.groups import Moved
 from alignment.models import Decision, Pair, PolicyVersion
 
 Stage, Order = Pair.Stage, PolicyVersion.Order
 FOR_ADMINS = (Stage.ADJUDICATION, Stage.ESCALATED)
 FIELDS = ["in_review", "stage", "implied", "languages", "priority", "order_key", "due_since", "due_at"]
 FEW = 8
-READ = ("left", "right", "score", "policy", "standing")
 # What a listing says at length, which nothing here looks at.
 LONG_TEXTS = [f"{side}__{field}" for side in ("left", "right") for field in ("title", "description", "attributes", "url", "image_url")]
+READ = ("left", "right", "score", "policy", "standing")
+# What `refresh` looks at.
+LOOKED_AT = (
+    *("route", "text_changed", "left__language", "right__language", "score__probability", "standing__by", "standing__verdict"),
+    *(f"policy__{name}" for name in ("order", "priority", "due_hours", "accept_at", "review_at")),
+)
 
 
 def needs_review(pair: Pair, standing: Decision | None) -> bool:
@@ -32,14 +38,22 @@ def needs_review(pair: Pair, standing: Decision | None) -> bool:
     return False
 
 
-def beside(skus: Iterable[int], *, but: Iterable[int]) -> list[Pair]:
-    """The pairs that touch these SKUs and are open, or would be but for what the groups imply. Without the pairs with ids `but`."""
-    found: dict[int, Pair] = {}
-    without = set(but)
+def beside(moved: Moved, *, but: Iterable[int]) -> list[Pair]:
+    """The pairs that are open, or would be but for what the groups imply, of which decisions that moved this may change that or their place.
+
+    Without the pairs with ids `but`. Units that are kept apart only change what is between them, and what is ordered by what it settles.
+    """
+    without, found = set(but), {pair.pk: pair for pair in _touching(moved.regrouped)}
+    if apart := moved.apart - moved.regrouped:
+        between = Q(left__in=apart, right__in=apart) if len(apart) <= implied.AT_ONCE else Q()
+        found |= {pair.pk: pair for pair in _touching(apart, between | Q(policy__order=Order.SETTLING))}
+    return [pair for pair in found.values() if pair.pk not in without]
+
+
+def _touching(skus: Iterable[int], which: Q = Q()) -> Iterator[Pair]:
     for chunk in implied.chunks(skus):
-        touching = Pair.objects.filter(Q(in_review=True) | ~Q(implied=""), Q(left__in=chunk) | Q(right__in=chunk))
-        found |= {pair.pk: pair for pair in touching.select_related(*READ).defer(*LONG_TEXTS) if pair.pk not in without}
-    return list(found.values())
+        pairs = Pair.objects.filter(Q(in_review=True) | ~Q(implied=""), Q(left__in=chunk) | Q(right__in=chunk), which)
+        yield from pairs.select_related(*READ).only(*FIELDS, *LOOKED_AT)
 
 
 def save_places(pairs: Sequence[Pair]) -> list[Pair]:

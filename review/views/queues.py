@@ -13,7 +13,7 @@ from alignment.models import Category
 from review import leases, queue_counts, scopes
 from review.permissions import person, reviewer_required
 
-ROWS_A_PAGE = 100
+ROWS_A_PAGE = 50
 
 
 @reviewer_required
