@@ -23,7 +23,7 @@ class Step:
 
 @dataclass
 class Moved:
-    """What decisions moved, in SKUs: those whose group has other members now, and those of units that are kept apart since, or no longer."""
+    """What decisions moved, in SKUs: those whose group has other members now, and those of units kept apart since, or no longer."""
 
     regrouped: set[int] = field(default_factory=set)
     apart: set[int] = field(default_factory=set)

@@ -39,18 +39,18 @@ def needs_review(pair: Pair, standing: Decision | None) -> bool:
 
 
 def beside(moved: Moved, *, but: Iterable[int]) -> list[Pair]:
-    """The pairs that are open, or would be but for what the groups imply, of which decisions that moved this may change that or their place.
+    """The pairs, open or but for what the groups imply, of which decisions that moved this may change that, or their place.
 
     Without the pairs with ids `but`. Units that are kept apart only change what is between them, and what is ordered by what it settles.
     """
-    without, found = set(but), {pair.pk: pair for pair in _touching(moved.regrouped)}
+    without, found = set(but), {pair.pk: pair for pair in _touching(moved.regrouped, Q())}
     if apart := moved.apart - moved.regrouped:
         between = Q(left__in=apart, right__in=apart) if len(apart) <= implied.AT_ONCE else Q()
         found |= {pair.pk: pair for pair in _touching(apart, between | Q(policy__order=Order.SETTLING))}
     return [pair for pair in found.values() if pair.pk not in without]
 
 
-def _touching(skus: Iterable[int], which: Q = Q()) -> Iterator[Pair]:
+def _touching(skus: Iterable[int], which: Q) -> Iterator[Pair]:
     for chunk in implied.chunks(skus):
         pairs = Pair.objects.filter(Q(in_review=True) | ~Q(implied=""), Q(left__in=chunk) | Q(right__in=chunk), which)
         yield from pairs.select_related(*READ).only(*FIELDS, *LOOKED_AT)

@@ -199,9 +199,9 @@ def _as_counted() -> _Counted | None:
 
 def _first(user: User, scope: Scope, counted: _Counted | None, *, escalated: bool) -> list[Pair]:
     """What is overdue, else what comes first: wherever it is, or where `counted` says that something is."""
-    if counted is None or counted.overdue:
-        if overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope):
-            return overdue
+    some_overdue = counted is None or counted.overdue
+    if some_overdue and (overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope)):
+        return overdue
     wanted = [stage for stage in stages(escalated=escalated) if counted is None or stage in counted.stages]
     return _in_order([_free(_open_at(user, stage)) for stage in wanted], scope, counted)[:AT_ONCE]
 

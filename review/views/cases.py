@@ -28,7 +28,7 @@ from review.permissions import admin_required, person, reviewer_required
 
 @dataclass(frozen=True)
 class Told:
-    """What a press is answered: whether it is kept, in words why not or what there is to know now, and what is still in hand if that is known."""
+    """What a press is answered: whether it is kept, in words why not or what there is to know now; and what is still in hand, if known."""
 
     kept: bool = True
     problem: str = ""
