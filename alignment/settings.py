@@ -279,12 +279,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_step": 0.1,
     "interval_max": 0.2,
 }
-CELERY_BEAT_SCHEDULE = {
-    "wake-scoring": {"task": "workers.score_waiting", "schedule": 10.0, "options": {"expires": 10}},
-    "sweep": {"task": "workers.sweep", "schedule": 15.0, "options": {"expires": 15}},
-    "count-queues": {"task": "review.count_queues", "schedule": 15.0, "options": {"expires": 15}},
-    "count-figures": {"task": "review.count_figures", "schedule": 30.0, "options": {"expires": 30}},
-}
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
 RERANKER_MODEL = text("RERANKER_MODEL", str(BASE_DIR / "workers" / "demo_model"))
@@ -301,6 +295,14 @@ RERANKER_SEPARATOR = one_of("RERANKER_SEPARATOR", "single", ("single", "double")
 SCORING_TOKEN_BUDGET = whole_number("SCORING_TOKEN_BUDGET", 16384, 256, 4_194_304)
 SCORING_LEASE_SECONDS = whole_number("SCORING_LEASE_SECONDS", 30, 5, 3600)
 REVIEW_LEASE_SECONDS = whole_number("REVIEW_LEASE_SECONDS", 120, 5, 86400)
+# A claim that died is freed before half a lease has passed.
+SWEEP_SECONDS = min(15.0, SCORING_LEASE_SECONDS / 2)
+CELERY_BEAT_SCHEDULE = {
+    "wake-scoring": {"task": "workers.score_waiting", "schedule": 10.0, "options": {"expires": 10}},
+    "sweep": {"task": "workers.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+    "count-queues": {"task": "review.count_queues", "schedule": 15.0, "options": {"expires": 15}},
+    "count-figures": {"task": "review.count_figures", "schedule": 30.0, "options": {"expires": 30}},
+}
 RETRIEVAL_ENCODER = text("RETRIEVAL_ENCODER", str(BASE_DIR / "workers" / "demo_model"))
 CANDIDATES_PER_QUERY = whole_number("CANDIDATES_PER_QUERY", 20, 1, 500)
 UNSURE_LIMIT = whole_number("UNSURE_LIMIT", 2, 1, 20)

@@ -12,7 +12,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,34 +110,54 @@ class Site:
                 process.wait()
 
 
-@pytest.fixture
-def database_url() -> Iterator[str]:
-    """A database of this test's own: a file, or on the PostgreSQL that the run was given."""
+@contextmanager
+def new_database(template: str = "") -> Iterator[str]:
+    """The address of an empty database, or of a copy of one: a file, or on the PostgreSQL that the run was given."""
     given = os.environ.get("DATABASE_URL", "")
     if not given.startswith("postgres"):
         with tempfile.TemporaryDirectory() as folder:
-            yield f"sqlite:///{folder}/alignment.sqlite3"
+            path = Path(folder) / "alignment.sqlite3"
+            if template:
+                shutil.copyfile(template.removeprefix("sqlite:///"), path)
+            yield f"sqlite:///{path}"
         return
     import psycopg
 
-    name = f"faults_{uuid.uuid4().hex}"
+    name, copied = f"faults_{uuid.uuid4().hex}", f' TEMPLATE "{template.rsplit("/", 1)[1]}"' if template else ""
     with psycopg.connect(given, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}"{copied}')
     yield given.rsplit("/", 1)[0] + f"/{name}"
     with psycopg.connect(given, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextmanager
+def new_folder() -> Iterator[Path]:
     """A short path: a socket lies in it."""
     path = Path(tempfile.mkdtemp(prefix="sku-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def migrated() -> Iterator[str]:
+    with new_folder() as folder, new_database() as url:
+        Site(folder, url).manage("migrate", "--verbosity", "0")
+        yield url
+
+
 @pytest.fixture
-def site(folder: Path, database_url: str) -> Iterator[Site]:
-    made = Site(folder, database_url)
-    yield made
-    made.stop()
+def empty_site() -> Iterator[Site]:
+    """Its database holds nothing, not even tables."""
+    with new_folder() as folder, new_database() as url:
+        made = Site(folder, url)
+        yield made
+        made.stop()
+
+
+@pytest.fixture
+def site(migrated: str) -> Iterator[Site]:
+    with new_folder() as folder, new_database(migrated) as url:
+        made = Site(folder, url)
+        yield made
+        made.stop()

@@ -16,7 +16,7 @@ from alignment import wake_ups
 from django.db import transaction
 with transaction.atomic():
     others = [make_sku(f"Bouilloire {n} 1,7 L") for n in range(20)]
-    for n in range(400):
+    for n in range(250):
         make_set(make_sku(f"Kettle {n} 1.7 L"), others)
     wake_ups.wake()
 """

@@ -43,7 +43,6 @@ def start_redis(site: Site) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(site: Site, point: str) -> None:
     start_redis(site)
-    site.manage("migrate", "--verbosity", "0")
     site.shell(SEED)
     dying = site.start("-m", "tests.processes.dying_worker", point)
     until(lambda: dying.poll() == -signal.SIGKILL, seconds=60, what="the worker dies")
@@ -98,7 +97,6 @@ for query in range(400):
 
 def test_a_worker_told_to_end_stops_after_its_chunk_and_leaves_the_rest(site: Site) -> None:
     start_redis(site)
-    site.manage("migrate", "--verbosity", "0")
     site.shell(MANY)
     worker = site.start("-m", "celery", "-A", "alignment", "worker", "-Q", "gpu", "-P", "solo", "-B", "-s", str(site.folder / "beat"))
     site.shell("from alignment import wake_ups\nfrom django.db import transaction\nwith transaction.atomic(): wake_ups.wake()")

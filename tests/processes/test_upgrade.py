@@ -24,15 +24,15 @@ for i, right in enumerate(skus[1:]):
 """
 
 
-def test_what_was_open_and_escalated_stays_so(site: Site) -> None:
-    site.manage("migrate", "alignment", "0007")
-    site.manage("migrate", "review", "0001")
-    site.shell(BEFORE)
-    site.manage("migrate")
-    found = site.rows("SELECT stage, languages, order_key > 0 FROM alignment_pair WHERE in_review ORDER BY id")
+def test_what_was_open_and_escalated_stays_so(empty_site: Site) -> None:
+    empty_site.manage("migrate", "alignment", "0007")
+    empty_site.manage("migrate", "review", "0001")
+    empty_site.shell(BEFORE)
+    empty_site.manage("migrate")
+    found = empty_site.rows("SELECT stage, languages, order_key > 0 FROM alignment_pair WHERE in_review ORDER BY id")
     assert [(stage, languages, bool(placed)) for stage, languages, placed in found] == [
         ("escalated", "en|zh", True),
         ("first", "zh|zh", True),
         ("first", "en|zh", True),
     ]
-    site.manage("verify_groups")
+    empty_site.manage("verify_groups")

@@ -63,7 +63,8 @@ def decide(page: Page, product: dict[str, str]) -> None:
     )
 
 
-def test_from_one_command_to_exported_groups(site: Site, chromium: Path) -> None:
+def test_from_one_command_to_exported_groups(empty_site: Site, chromium: Path) -> None:
+    site = empty_site
     site.start("manage.py", "start")
     until(site.answers, seconds=60, what="the web server answers")
     answered = time.monotonic()
