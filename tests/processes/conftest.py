@@ -126,38 +126,40 @@ def new_database(template: str = "") -> Iterator[str]:
     name, copied = f"faults_{uuid.uuid4().hex}", f' TEMPLATE "{template.rsplit("/", 1)[1]}"' if template else ""
     with psycopg.connect(given, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"{copied}')
-    yield given.rsplit("/", 1)[0] + f"/{name}"
-    with psycopg.connect(given, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    try:
+        yield given.rsplit("/", 1)[0] + f"/{name}"
+    finally:
+        with psycopg.connect(given, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @contextmanager
-def new_folder() -> Iterator[Path]:
-    """A short path: a socket lies in it."""
-    path = Path(tempfile.mkdtemp(prefix="sku-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+def new_site(template: str = "") -> Iterator[Site]:
+    # A short path: a socket lies in it. And a process just stopped may be writing its log.
+    with tempfile.TemporaryDirectory(prefix="sku-", ignore_cleanup_errors=True) as folder, new_database(template) as url:
+        made = Site(Path(folder), url)
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 @pytest.fixture(scope="session")
 def migrated() -> Iterator[str]:
-    with new_folder() as folder, new_database() as url:
-        Site(folder, url).manage("migrate", "--verbosity", "0")
-        yield url
+    """The address of a database to copy."""
+    with new_site() as made:
+        made.manage("migrate", "--verbosity", "0")
+        yield made.database_url
 
 
 @pytest.fixture
 def empty_site() -> Iterator[Site]:
     """Its database holds nothing, not even tables."""
-    with new_folder() as folder, new_database() as url:
-        made = Site(folder, url)
+    with new_site() as made:
         yield made
-        made.stop()
 
 
 @pytest.fixture
 def site(migrated: str) -> Iterator[Site]:
-    with new_folder() as folder, new_database(migrated) as url:
-        made = Site(folder, url)
+    with new_site(migrated) as made:
         yield made
-        made.stop()

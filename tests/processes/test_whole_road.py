@@ -64,13 +64,12 @@ def decide(page: Page, product: dict[str, str]) -> None:
 
 
 def test_from_one_command_to_exported_groups(empty_site: Site, chromium: Path) -> None:
-    site = empty_site
-    site.start("manage.py", "start")
-    until(site.answers, seconds=60, what="the web server answers")
+    empty_site.start("manage.py", "start")
+    until(empty_site.answers, seconds=60, what="the web server answers")
     answered = time.monotonic()
-    until(lambda: sum(site.counts().values()) == 671 and site.all_scored(), seconds=60, what="the sample is scored")
+    until(lambda: sum(empty_site.counts().values()) == 671 and empty_site.all_scored(), seconds=60, what="the sample is scored")
     product = truth()
-    routes = shares(site, product)
+    routes = shares(empty_site, product)
     print(f"\nThe sample was scored {time.monotonic() - answered:.0f} s after the server answered.")
     for route in ("accept", "review", "discard"):
         number, same = routes[route]
@@ -79,15 +78,15 @@ def test_from_one_command_to_exported_groups(empty_site: Site, chromium: Path) -
     assert routes["discard"][1] <= 0.1
     assert routes["accept"][1] > routes["review"][1] > routes["discard"][1]
 
-    token = site.manage("create_token", "admin", "--name", "test").strip()
-    before = groups(site, token)
+    token = empty_site.manage("create_token", "admin", "--name", "test").strip()
+    before = groups(empty_site, token)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        page = browser.new_page(base_url=f"http://127.0.0.1:{site.port}", locale="en-GB")
+        page = browser.new_page(base_url=f"http://127.0.0.1:{empty_site.port}", locale="en-GB")
         page.goto("/")
         page.keyboard.press("Tab")
         page.get_by_label("Username").fill("reviewer1")
-        page.get_by_label("Password").fill(site.password("reviewer1"))
+        page.get_by_label("Password").fill(empty_site.password("reviewer1"))
         page.keyboard.press("Enter")
         page.wait_for_url("**/review/")
         reviewed = 0
@@ -95,15 +94,15 @@ def test_from_one_command_to_exported_groups(empty_site: Site, chromium: Path) -
             decide(page, product)
             reviewed += 1
         expect(page.get_by_text("Everything is reviewed")).to_be_visible()
-        cleared = groups(site, token)
+        cleared = groups(empty_site, token)
         page.keyboard.press("z")
         expect(page.locator(".candidate.current")).to_be_visible()
         browser.close()
     print(f"  {reviewed} pairs reviewed, which settled all {routes['review'][0]}; {len(before)} groups before, {len(cleared)} after")
     assert 0 < reviewed <= routes["review"][0]
-    assert site.rows("SELECT count(*) FROM alignment_pair WHERE in_review")[0][0] >= 1, "what the undo opened"
+    assert empty_site.rows("SELECT count(*) FROM alignment_pair WHERE in_review")[0][0] >= 1, "what the undo opened"
     assert cleared != before
-    assert site.rows("SELECT count(*) FROM alignment_decision WHERE verdict = 'withdraw'") == [(1,)]
+    assert empty_site.rows("SELECT count(*) FROM alignment_decision WHERE verdict = 'withdraw'") == [(1,)]
     for group in cleared:
         assert len(group["members"]) > 1
-    site.is_sound()
+    empty_site.is_sound()
