@@ -18,10 +18,10 @@ Stage, Order = Pair.Stage, PolicyVersion.Order
 FOR_ADMINS = (Stage.ADJUDICATION, Stage.ESCALATED)
 FIELDS = ["in_review", "stage", "implied", "languages", "priority", "order_key", "due_since", "due_at"]
 FEW = 8
+READ = ("left", "right", "score", "policy", "standing")
 # What a listing says at length, which nothing here looks at.
 LONG_TEXTS = [f"{side}__{field}" for side in ("left", "right") for field in ("title", "description", "attributes", "url", "image_url")]
-READ = ("left", "right", "score", "policy", "standing")
-# What `refresh` looks at.
+# Few columns of few rows: to make whole rows into objects takes longer than to read them. What `refresh` comes to need is added here.
 LOOKED_AT = (
     *("route", "text_changed", "left__language", "right__language", "score__probability", "standing__by", "standing__verdict"),
     *(f"policy__{name}" for name in ("order", "priority", "due_hours", "accept_at", "review_at")),

@@ -295,7 +295,7 @@ RERANKER_SEPARATOR = one_of("RERANKER_SEPARATOR", "single", ("single", "double")
 SCORING_TOKEN_BUDGET = whole_number("SCORING_TOKEN_BUDGET", 16384, 256, 4_194_304)
 SCORING_LEASE_SECONDS = whole_number("SCORING_LEASE_SECONDS", 30, 5, 3600)
 REVIEW_LEASE_SECONDS = whole_number("REVIEW_LEASE_SECONDS", 120, 5, 86400)
-# A claim that died is freed before half a lease has passed.
+# Whoever sets short leases wants dead claims back soon: at the latest half a lease after theirs ended.
 SWEEP_SECONDS = min(15.0, SCORING_LEASE_SECONDS / 2)
 CELERY_BEAT_SCHEDULE = {
     "wake-scoring": {"task": "workers.score_waiting", "schedule": 10.0, "options": {"expires": 10}},

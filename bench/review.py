@@ -3,8 +3,9 @@
     python -m bench.review [--pairs 1000000] [--reviewers 50] [--think 5] [--minutes 10] [--json OUT]
 
 DATABASE_URL names an empty PostgreSQL database, which is filled; with --keep one that this bench filled before is used again. The server
-is started as `make run` starts it. Times are the server's own, from gunicorn's access log: what the load generator needs beside it is
-not in them, nor is waiting for a worker's thread; waiting for the cores, which it shares, is.
+is started as `make run` starts it, and what plays the reviewers gives way to it (nice 10). Times are the server's own, from gunicorn's
+access log: what the load generator needs beside it is not in them, nor is waiting for a worker's thread; waiting for the cores, which it
+shares, is.
 
 The rows are as scoring and routing would leave them: five candidates a query, which neighbouring queries share, in 200 categories and five
 languages, with scores and candidate sets, three orders, three priorities, due times; candidates' own rows and groups beyond those that
@@ -295,7 +296,7 @@ def serve(sessions: list[str], args: argparse.Namespace) -> dict[str, list[float
     # What beat has a worker do.
     counting = subprocess.Popen(["nice", "-n", "10", sys.executable, "-c", COUNT], cwd=ROOT)
     stop = time.monotonic() + 60 * args.minutes
-    # The reviewers' browsers are elsewhere in life: here they are not to take the cores from the server.
+    # In life the reviewers' browsers take no core from the server.
     os.nice(10)
     try:
         asyncio.run(work(sessions, args, stop))
