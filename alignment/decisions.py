@@ -18,6 +18,15 @@ from alignment.opinions import standing
 Verdict, By = Decision.Verdict, Decision.By
 LONGEST_NOTE = 2000
 UNSEEN = object()
+# What a decision freezes of a pair, and what its place in the queue and its standing are made of. The long texts are not in it.
+FROZEN = (
+    *(field.name for field in Pair._meta.concrete_fields),
+    *(f"{side}__{name}" for side in ("left", "right") for name in ("text_hash", "language")),
+    *("score__probability", "score__model", "reverse_score__probability"),
+    *(f"policy__{name}" for name in ("category", "reasons", "order", "priority", "due_hours", "accept_at", "review_at")),
+    *(f"policy__{name}" for name in ("second_share", "second_unsure")),
+    *(f"standing__{field.name}" for field in Decision._meta.concrete_fields),
+)
 
 
 class DecisionError(Exception):
@@ -77,15 +86,17 @@ def _record(decisions: Sequence[Decision], earlier: Iterable[Decision] | None = 
         if change.decision.verdict == Verdict.WITHDRAW:
             change.pair.text_changed = _on_another_text(change.pair, change.standing)
         change.pair.stage = opinions.stage(histories[change.pair.pk], pair=change.pair)
-    written = {
-        pair.pk: {"standing": pair.standing_id, "text_changed": pair.text_changed, "stage": str(pair.stage)} for pair in pairs.values()
-    }
+    written = {}
+    for pair in pairs.values():
+        written[pair.pk] = {"standing": pair.standing_id, "text_changed": pair.text_changed, "stage": str(pair.stage)}
+        written[pair.pk] |= open_pairs.close_decided(pair)
     open_pairs.write(list(pairs.values()), written)
     closed = open_pairs.save_places([*pairs.values(), *open_pairs.beside(moved, but=pairs)])
     return [pair for pair in closed if pair.pk not in pairs]
 
 
 def _logged(which: Q) -> list[Decision]:
+    """What the log has, in its order, with the policies under which it was decided."""
     return list(Decision.objects.select_related("policy").filter(which).order_by("pk"))
 
 
@@ -101,7 +112,7 @@ def _on_another_text(pair: Pair, stands: Decision | None) -> bool:
 def for_update(pair_ids: Iterable[int]) -> list[Pair]:
     """Pairs with all that a decision freezes, locked until the transaction ends, in the order of their ids."""
     read = Pair.objects.select_for_update(of=("self",)).select_related("left", "right", "score", "reverse_score", "policy", "standing")
-    return list(read.defer(*open_pairs.LONG_TEXTS).filter(pk__in=list(pair_ids)).order_by("pk"))
+    return list(read.only(*FROZEN).filter(pk__in=list(pair_ids)).order_by("pk"))
 
 
 def _pair_for_update(pair_id: int) -> Pair:

@@ -11,6 +11,9 @@ from django.db.models import Max, Q
 from alignment.ledger import Edge, Key, Ledger, person_key, policy_key
 from alignment.models import SKU, Conflict, Decision, Group, GroupChange, Membership, Pair
 
+# Row by row costs less for so many: a `bulk_update` is a long statement to write.
+FEW = 3
+
 
 @dataclass(frozen=True)
 class Step:
@@ -141,7 +144,11 @@ def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int]) -> 
             row.merged_into = known[into] if into else None
             ledger.changed_at[group] = row.changed_at
     changed = [known[group] for group in ledger.changed_at if group not in written]
-    Group.objects.bulk_update(changed, ["changed_at", "size", "merged_into"], batch_size=200)
+    if len(changed) <= FEW:
+        for row in changed:
+            row.save(update_fields=["changed_at", "size", "merged_into"])
+    else:
+        Group.objects.bulk_update(changed, ["changed_at", "size", "merged_into"], batch_size=200)
     memberships = [
         Membership(sku_id=sku, home=known[ledger.homes[sku]], group=known[ledger.group_of[sku]] if sku in ledger.group_of else None)
         for sku in sorted(touched)

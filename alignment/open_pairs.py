@@ -19,8 +19,6 @@ FOR_ADMINS = (Stage.ADJUDICATION, Stage.ESCALATED)
 FIELDS = ["in_review", "stage", "implied", "languages", "priority", "order_key", "due_since", "due_at"]
 FEW = 8
 READ = ("left", "right", "score", "policy", "standing")
-# What a listing says at length, which nothing here looks at.
-LONG_TEXTS = [f"{side}__{field}" for side in ("left", "right") for field in ("title", "description", "attributes", "url", "image_url")]
 # Few columns of few rows: to make whole rows into objects takes longer than to read them. What `refresh` comes to need is added here.
 LOOKED_AT = (
     *("route", "text_changed", "left__language", "right__language", "score__probability", "standing__by", "standing__verdict"),
@@ -56,11 +54,19 @@ def _touching(skus: Iterable[int], which: Q) -> Iterator[Pair]:
         yield from pairs.select_related(*READ).only(*FIELDS, *LOOKED_AT)
 
 
+def close_decided(pair: Pair) -> dict[str, Any]:
+    """Take a pair on which nothing is left to decide out of the queue. Returns what changed of its place, for whoever saves it."""
+    was = _place(pair)
+    if not needs_review(pair, pair.standing):
+        _close(pair)
+    return _changed(pair, was)
+
+
 def save_places(pairs: Sequence[Pair]) -> list[Pair]:
     """Refresh stored pairs, and write those whose place changed. Returns those that were open and no longer are."""
     was, open_ = {pair.pk: _place(pair) for pair in pairs}, {pair.pk for pair in pairs if pair.in_review}
     refresh(pairs)
-    write(pairs, {pair.pk: {name: value for name, value in _place(pair).items() if was[pair.pk][name] != value} for pair in pairs})
+    write(pairs, {pair.pk: _changed(pair, was[pair.pk]) for pair in pairs})
     return [pair for pair in pairs if pair.pk in open_ and not pair.in_review]
 
 
@@ -96,21 +102,19 @@ def refresh(pairs: Iterable[Pair]) -> None:
     Reads each pair's standing, policy, score and both SKUs, and the groups as they are stored. A constant number of queries.
     """
     pairs, now = list(pairs), timezone.now()
-    wanted = [pair for pair in pairs if needs_review(pair, pair.standing)]
-    answers = implied.answers([pair for pair in wanted if implied.answerable(pair)])
+    wanted = []
     for pair in pairs:
-        pair.in_review, pair.implied = False, Pair.Implied.NOT
+        if needs_review(pair, pair.standing):
+            wanted.append(pair)
+        else:
+            _close(pair)
+    answers = implied.answers([pair for pair in wanted if implied.answerable(pair)])
     for pair in wanted:
         pair.implied = answers.get((pair.left_id, pair.right_id), Pair.Implied.NOT)
         pair.in_review = not pair.implied
     by_settling = [pair for pair in wanted if pair.in_review and pair.policy and pair.policy.order == Order.SETTLING]
     settled = implied.settled(by_settling, unsaved=pairs)
-    ids = {id(pair) for pair in wanted}
-    for pair in pairs:
-        if id(pair) not in ids:
-            pair.due_since = pair.due_at = None
-            pair.stage = Stage.FIRST if pair.stage == Stage.ESCALATED else pair.stage
-            continue
+    for pair in wanted:
         # A pair that the groups answer for now keeps its time: it comes back to its old place.
         pair.due_since = pair.due_since or now
         policy = pair.policy
@@ -118,6 +122,12 @@ def refresh(pairs: Iterable[Pair]) -> None:
         pair.priority = policy.priority if policy else PolicyVersion.Priority.NORMAL
         pair.languages = "|".join(sorted((pair.left.language, pair.right.language)))
         pair.order_key = _order_key(pair, settled.get((pair.left_id, pair.right_id)))
+
+
+def _close(pair: Pair) -> None:
+    pair.in_review, pair.implied = False, Pair.Implied.NOT
+    pair.due_since = pair.due_at = None
+    pair.stage = Stage.FIRST if pair.stage == Stage.ESCALATED else pair.stage
 
 
 def _order_key(pair: Pair, settles: implied.Settles | None) -> float:
@@ -141,3 +151,7 @@ def _order_key(pair: Pair, settles: implied.Settles | None) -> float:
 
 def _place(pair: Pair) -> dict[str, Any]:
     return {field: getattr(pair, field) for field in FIELDS}
+
+
+def _changed(pair: Pair, was: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in _place(pair).items() if was[name] != value}

@@ -271,7 +271,7 @@ def sign_in(reviewers: int) -> list[str]:
             if number % 5 in (2, 3) and number < reviewers:
                 user.categories.add(areas[number % len(areas)])
         session = store()
-        session[SESSION_KEY], session[BACKEND_SESSION_KEY] = str(user.pk), "django.contrib.auth.backends.ModelBackend"
+        session[SESSION_KEY], session[BACKEND_SESSION_KEY] = str(user.pk), settings.AUTHENTICATION_BACKENDS[-1]
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         session.create()
         keys.append(session.session_key)

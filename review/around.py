@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from alignment.models import SKU, Actor, Decision, Group, Membership, Pair
 
 MOST = 30
 SAME, DIFFERENT = Decision.Verdict.ACCEPT, Decision.Verdict.REJECT
+COUNTED: dict[str, str] = {SAME: "accepted", DIFFERENT: "rejected"}
 # Nothing of a first opinion is told while the second is waited for.
 TOLD = ~Q(stage=Pair.Stage.SECOND)
 
@@ -61,18 +63,23 @@ def of(query: SKU, pairs: Sequence[Pair]) -> Around:
     return found
 
 
-def _counts(query: SKU) -> dict[str, int]:
-    return Pair.objects.filter(Q(left=query) | Q(right=query)).aggregate(
-        accepted=Count("pk", filter=TOLD & Q(standing__verdict=SAME)),
-        rejected=Count("pk", filter=TOLD & Q(standing__verdict=DIFFERENT)),
-        discarded=Count("pk", filter=Q(route=Pair.Route.DISCARD, standing__isnull=True)),
-    )
+def _counts(query: SKU) -> Counter[str]:
+    """How many of the query's pairs are `accepted`, `rejected`, or `discarded` with nothing standing on them."""
+    touching = Pair.objects.filter(Q(left=query) | Q(right=query)).order_by()
+    found: Counter[str] = Counter()
+    for verdict, stage, route, pairs in touching.values_list("standing__verdict", "stage", "route").annotate(pairs=Count("pk")):
+        if verdict in COUNTED and stage != Pair.Stage.SECOND:
+            found[COUNTED[verdict]] += pairs
+        elif verdict is None and route == Pair.Route.DISCARD:
+            found["discarded"] += pairs
+    return found
 
 
 def _decided(skus: dict[int, SKU]) -> QuerySet[Pair]:
     touching = Pair.objects.filter(TOLD, Q(left__in=skus) | Q(right__in=skus), standing__verdict__in=(SAME, DIFFERENT), in_review=False)
     who = Actor.objects.filter(uuid=OuterRef("standing__actor")).values("user__username")
-    return touching.select_related("standing").annotate(who=Subquery(who)).order_by("-standing")
+    read = ("left", "right", *(f"standing__{name}" for name in ("verdict", "actor", "created_at")))
+    return touching.select_related("standing").only(*read).annotate(who=Subquery(who)).order_by("-standing")
 
 
 def _read_listings(pairs: Sequence[Pair], memberships: Sequence[Membership]) -> None:
@@ -103,7 +110,9 @@ def _by_decision(pairs: Sequence[Any], skus: dict[int, SKU], query: SKU) -> list
 
 def _memberships(skus: dict[int, SKU]) -> list[Membership]:
     """The case's own listings in their groups, then the other members: a few more than are shown."""
-    homes = Membership.objects.filter(sku__in=skus, group__isnull=False).values("group")
+    homes = list(Membership.objects.filter(sku__in=skus, group__isnull=False).values_list("group", flat=True))
+    if not homes:
+        return []
     own = ExpressionWrapper(Q(sku__in=skus), output_field=BooleanField())
     found = Membership.objects.filter(group__in=homes).select_related("group").annotate(own=own).order_by("-own", "pk")
     return list(found[: len(skus) + 2 * MOST])

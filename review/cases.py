@@ -18,7 +18,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from alignment import decisions, facts, implied
-from alignment.models import SKU, Actor, Category, Decision, Pair, PolicyVersion, Score, User
+from alignment.models import SKU, Actor, Decision, Pair, PolicyVersion, Score, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
 from review import around, differences, keys, leases
@@ -111,7 +111,7 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
     """What the case page needs, in a constant number of queries."""
     pairs = in_order(case.pairs)
     _read_listings(pairs)
-    _read_small(pairs)
+    _read_reverse_scores(pairs)
     query = pairs[0].query
     asked = _facts(query)
     # What was decided on a known pair, and around it, would tell that it is one.
@@ -145,18 +145,13 @@ def _read_listings(pairs: Sequence[Pair]) -> None:
         pair.left, pair.right, pair.query = skus[pair.left_id], skus[pair.right_id], skus[pair.query_id]
 
 
-def _read_small(pairs: Sequence[Pair]) -> None:
-    """The categories, which are few, and the reverse scores, which most pairs do not have."""
-    named = {pair.category_id for pair in pairs} | {pair.policy.category_id for pair in pairs if pair.policy}
-    categories = Category.objects.in_bulk(named - {None})
-    reverse = {pair.reverse_score_id for pair in pairs if pair.reverse_score_id}
-    reverse_scores = Score.objects.in_bulk(reverse) if reverse else {}
+def _read_reverse_scores(pairs: Sequence[Pair]) -> None:
+    """Most pairs have none."""
+    wanted = {pair.reverse_score_id for pair in pairs if pair.reverse_score_id}
+    read = Score.objects.in_bulk(wanted) if wanted else {}
     for pair in pairs:
-        pair.category = categories[pair.category_id] if pair.category_id else None
-        if pair.policy:
-            pair.policy.category = categories[pair.policy.category_id]
         if pair.reverse_score_id:
-            pair.reverse_score = reverse_scores[pair.reverse_score_id]
+            pair.reverse_score = read[pair.reverse_score_id]
 
 
 def in_order(pairs: Sequence[Pair]) -> list[Pair]:
@@ -275,6 +270,9 @@ def _instruction(policy: PolicyVersion | None, pair: Pair, query: SKU) -> str:
 
 
 def _earlier(pair_ids: Sequence[int], user: User) -> dict[int, list[EarlierVerdict]]:
+    if not Decision.objects.filter(pair__in=pair_ids, by=Decision.By.PERSON).exists():
+        # Of most pairs: this is read in less time than it takes to write the statement below.
+        return defaultdict(list)
     who = Actor.objects.filter(uuid=OuterRef("actor")).values("user__username")
     found = decisions.visible_to(user).filter(pair__in=pair_ids, by=Decision.By.PERSON).select_related("note").annotate(who=Subquery(who))
     earlier: dict[int, list[EarlierVerdict]] = defaultdict(list)

@@ -14,11 +14,11 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -29,8 +29,13 @@ from review.scopes import Scope
 
 MOST_PAIRS = 50
 ATTEMPTS = 5
-# What orders a case and checks a verdict. The page reads the rest: to plan one query over all of it takes longer than to run six.
-READ = ("score__model", "policy", "standing")
+# What orders a case, and what of it a page shows. The page reads the listings themselves, each once.
+READ = ("category", "score__model", "policy__category", "standing")
+# What a verdict needs of a case: most are answered without drawing it again.
+BRIEFLY = (
+    *("left", "right", "query", "in_review", "text_changed", "stage"),
+    *("score__probability", "policy__blind", "standing__verdict"),
+)
 
 
 class NotHeld(Exception):
@@ -39,24 +44,28 @@ class NotHeld(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """What one person holds: the lease and its open pairs, best score first. A hidden check has one pair, as if nobody had answered it."""
+    """What one person holds: the lease and its open pairs, best score first. A hidden check has one pair, as if nobody had answered it.
+
+    `briefly`: of the pairs only what a verdict needs was read.
+    """
 
     lease: Lease
     pairs: list[Pair]
+    briefly: bool = False
 
     @property
     def is_check(self) -> bool:
         return self.lease.check_pair_id is not None
 
 
-def take_case(user: User, *, escalated: bool = False, query_id: int | None = None) -> Case | None:
+def take_case(user: User, *, escalated: bool = False, query_id: int | None = None, briefly: bool = False) -> Case | None:
     """The case this person has in hand, renewed; or the one they hold ahead; or the first that touches nothing held. None without one.
 
-    With `query_id` that case and no other: what is in hand instead is given back.
+    With `query_id` that case and no other: what is in hand instead is given back. `briefly` may read of its pairs what a verdict needs.
     """
     for _attempt in range(ATTEMPTS):
         held = _held(user)
-        if case := _held_for_a_while(held.in_hand, user, escalated=escalated, query_id=query_id):
+        if case := _held_for_a_while(held.in_hand, user, escalated=escalated, query_id=query_id, briefly=briefly):
             return case
         if held.in_hand or held.ahead or held.expired:
             with transaction.atomic():
@@ -107,21 +116,43 @@ def pair_in_hand(user: User, pair_id: int, *, escalated: bool = False) -> Case:
     Inside a transaction: the lease cannot be swept between this check and the verdict.
     """
     lease = Lease.objects.select_for_update().filter(reviewer=user, ahead=False).first()
-    pairs = _pairs_of(lease, user, escalated=escalated) if lease else []
+    pairs = _pairs_of(lease, user, escalated=escalated, briefly=True) if lease else []
     if lease is None or all(pair.pk != pair_id for pair in pairs):
         raise NotHeld
     _renew(lease)
-    return Case(lease, pairs)
+    return Case(lease, pairs, briefly=True)
 
 
 def remaining(case: Case, *, decided: int) -> Case | None:
-    """What is left of a case for its person after their verdict on one pair, in the verdict's transaction. None left: it is given back."""
+    """What is left of a case for its person after their verdict on one pair. None left: it is given back, and the one ahead is in hand.
+
+    After the verdict's transaction, which all others wait for. If this is never reached, a case without open pairs is given back when
+    its person comes for the next.
+    """
     others = [pair.pk for pair in case.pairs if pair.pk != decided]
     still = set(Pair.objects.filter(pk__in=others, in_review=True).values_list("pk", flat=True)) if others else set()
     if not still:
-        case.lease.delete()
+        _give_back_for_the_next(case.lease)
         return None
-    return Case(case.lease, [pair for pair in case.pairs if pair.pk in still])
+    return replace(case, pairs=[pair for pair in case.pairs if pair.pk in still])
+
+
+def _give_back_for_the_next(lease: Lease) -> None:
+    with transaction.atomic():
+        _not_waiting_for_the_disk()
+        _rows, deleted = Lease.objects.filter(pk=lease.pk).delete()
+        # Another press of theirs may have been here before, and be at the next case already.
+        if deleted.get(Lease._meta.label):
+            Lease.objects.filter(reviewer=lease.reviewer_id, ahead=True).update(ahead=False)
+
+
+def to_draw(case: Case) -> Case:
+    """The same case, with all that a page shows of its pairs."""
+    if not case.briefly:
+        return case
+    read = Pair.objects.select_related(*READ).in_bulk([pair.pk for pair in case.pairs])
+    pairs = [checks.disguised(read[pair.pk]) if case.is_check else read[pair.pk] for pair in case.pairs]
+    return Case(case.lease, pairs)
 
 
 def renew(user: User) -> int:
@@ -156,6 +187,13 @@ def sweep() -> int:
     if dead:
         Lease.objects.filter(pk__in=dead).delete()
     return len(dead)
+
+
+def _not_waiting_for_the_disk() -> None:
+    """What this transaction writes may be lost if the database's machine fails within the second: a lease so lost is a case given back."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit TO OFF")
 
 
 def _expiry() -> datetime:
@@ -195,12 +233,14 @@ def _held(user: User) -> _Held:
     return _Held(mine.get(False), mine.get(True), any(lease.expires_at <= now for lease in found))
 
 
-def _held_for_a_while(lease: Lease | None, user: User, *, escalated: bool, query_id: int | None = None) -> Case | None:
+def _held_for_a_while(
+    lease: Lease | None, user: User, *, escalated: bool, query_id: int | None = None, briefly: bool = False
+) -> Case | None:
     """A case that is held for some time yet: shown again without a write, which would wait for every other one on SQLite."""
     if lease is None or lease.expires_at <= _half_a_term_from_now() or query_id not in (None, lease.query_id):
         return None
-    pairs = _pairs_of(lease, user, escalated=escalated)
-    return Case(lease, pairs) if pairs else None
+    pairs = _pairs_of(lease, user, escalated=escalated, briefly=briefly)
+    return Case(lease, pairs, briefly=briefly) if pairs else None
 
 
 def _kept(lease: Lease | None, user: User, *, escalated: bool) -> Case | None:
@@ -237,26 +277,26 @@ def _continued(user: User, *, escalated: bool, query_id: int | None) -> Case | N
 def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> tuple[Case | None, bool]:
     """The next free case, and whether to try again. Its transaction frees nothing: two that free and claim in one can dead-lock."""
     with transaction.atomic():
+        _not_waiting_for_the_disk()
         if query_id is not None:
             return _claim(user, _shown(Pair.objects.filter(query=query_id), user, escalated=escalated), ahead=ahead), True
         scope = queues.scope_of(user, escalated=escalated)
-        heads = queues.next_pairs(user, scope, escalated=escalated)
+        heads = queues.next_heads(user, scope, escalated=escalated)
         if heads and not escalated and (check := _claim_check(user, scope, heads[0], ahead=ahead)):
             return check, False
         for head in heads:
             # Whoever claims this case at the same moment has its first pair locked: on to the next one instead of waiting for them.
             if Pair.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=head.pk).values_list("pk").first() is None:
                 continue
-            fitting = _shown(Pair.objects.filter(scope.fitting(), query=head.query_id), user, escalated=escalated)
+            fitting = _shown(Pair.objects.filter(scope.fitting(), query=head.query), user, escalated=escalated)
             if case := _claim(user, fitting, ahead=ahead):
                 return case, False
         return None, bool(heads)
 
 
-def _claim_check(user: User, scope: Scope, head: Pair, *, ahead: bool) -> Case | None:
+def _claim_check(user: User, scope: Scope, head: queues.Head, *, ahead: bool) -> Case | None:
     """Now and then, as often as the policy of the case that comes next says, a known pair comes before it."""
-    share = head.policy.check_share if head.policy else 0.0
-    if random.random() >= share or (known := checks.next_for(user, scope)) is None:
+    if random.random() >= (head.policy__check_share or 0.0) or (known := checks.next_for(user, scope)) is None:
         return None
     return _claim(user, list(Pair.objects.select_related(*READ).filter(pk=known.pair_id)), ahead=ahead, known=known)
 
@@ -282,19 +322,20 @@ def _neighbourhood(pairs: Sequence[Pair]) -> set[int]:
     return skus | set(Membership.objects.filter(group__in=groups).values_list("sku", flat=True))
 
 
-def _pairs_of(lease: Lease, user: User, *, escalated: bool) -> list[Pair]:
+def _pairs_of(lease: Lease, user: User, *, escalated: bool, briefly: bool = False) -> list[Pair]:
     if lease.check_pair_id is not None:
         if escalated or checks.is_answered(lease):
             return []
         return [checks.disguised(pair) for pair in Pair.objects.select_related(*READ).filter(known=lease.check_pair_id)]
     held = HeldSKU.objects.filter(lease=lease).values("sku")
-    return _shown(Pair.objects.filter(query=lease.query_id, left__in=held, right__in=held), user, escalated=escalated)
+    pairs = Pair.objects.filter(query=lease.query_id, left__in=held, right__in=held)
+    return _shown(pairs, user, escalated=escalated, briefly=briefly)
 
 
-def _shown(pairs: QuerySet[Pair], user: User, *, escalated: bool) -> list[Pair]:
+def _shown(pairs: QuerySet[Pair], user: User, *, escalated: bool, briefly: bool = False) -> list[Pair]:
     """What this person may be shown of a case's pairs: the first in the queue's order, as many as a case holds, the likeliest on top."""
-    read = queues.shown(pairs.select_related(*READ).order_by(*queues.ORDER), user, escalated=escalated)
-    return _in_order(read[:MOST_PAIRS])
+    read = pairs.select_related("score", "policy", "standing").only(*BRIEFLY) if briefly else pairs.select_related(*READ)
+    return _in_order(queues.shown(read.order_by(*queues.ORDER), user, escalated=escalated)[:MOST_PAIRS])
 
 
 def _in_order(pairs: Iterable[Pair]) -> list[Pair]:

@@ -6,8 +6,11 @@ Everything here reads a few rows of an index, whether a hundred pairs are open o
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from django.core.cache import cache
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
@@ -18,14 +21,13 @@ from django.utils import timezone
 from alignment.models import Actor, CandidateSet, Decision, Pair, PolicyVersion, User
 from alignment.open_pairs import FOR_ADMINS
 from alignment.opinions import last_word_open_to, second_open_to
-from review import scopes
+from review import scopes, written
 from review.models import HeldSKU, Lease, QueueCount
 from review.scopes import Scope
 
 Stage = Pair.Stage
 FOR_EVERYONE = (Stage.FIRST, Stage.SECOND)
 ORDER = ("-priority", "order_key", "pk")
-HEAD = ("pk", "query", "priority", "order_key", "policy__check_share")
 COUNTED = 10_000
 # How many of the first free pairs are looked at, so that those who ask at the same moment need not wait for each other.
 AT_ONCE = 16
@@ -42,6 +44,16 @@ class Left:
     cases: int
     pairs: int
     more: bool = False
+
+
+class Head(NamedTuple):
+    """The first open pair of a case that could come next, its place in the order, and the share of checks that its policy wants."""
+
+    pk: int
+    query: int
+    priority: int
+    order_key: float
+    policy__check_share: float | None
 
 
 def stages(*, escalated: bool) -> tuple[Pair.Stage, ...]:
@@ -92,23 +104,28 @@ def scope_of(user: User, *, escalated: bool, narrowed: bool = True) -> Scope:
     return Scope() if escalated else scopes.of(user, narrowed=narrowed)
 
 
-def next_pairs(user: User, scope: Scope, *, escalated: bool) -> list[Pair]:
+def next_heads(user: User, scope: Scope, *, escalated: bool) -> list[Head]:
     """The first pairs, in the queue's order, of cases that fit and in which no SKU is held: first of what was open when last counted."""
     counted = _as_counted()
     return (_first(user, scope, counted, escalated=escalated) if counted else []) or _first(user, scope, None, escalated=escalated)
 
 
-def first_in(user: User, stage: Pair.Stage) -> Pair | None:
+def first_in(user: User, stage: Pair.Stage) -> Head | None:
     """The first pair of one stage that this person may answer, of a case in which no SKU is held."""
-    return next(iter(_in_order([_free(_open_at(user, stage))], Scope(), None)), None)
+    return next(iter(_in_order(user, (stage,), Scope(), None)), None)
 
 
 def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
-    """Counted to 10,000; beyond that as last counted, by cells."""
+    """Counted to 10,000; beyond that as last counted, by cells, which is looked up every ten seconds."""
+    asked = json.dumps([user.pk, user.languages, user.preferences.get("work_on"), escalated, narrowed], sort_keys=True)
+    many = f"queues-many-{hashlib.sha256(asked.encode()).hexdigest()}"
+    if cache.get(many):
+        return Left(cases=COUNTED, pairs=COUNTED, more=True)
     scope = scope_of(user, escalated=escalated, narrowed=narrowed)
     counts = QueueCount.objects.filter(scope.fitting(), stage__in=stages(escalated=escalated))
     if (counts.aggregate(pairs=Sum("pairs"))["pairs"] or 0) <= COUNTED:
         return _counted(open_pairs(user, escalated=escalated).filter(scope.fitting()).order_by(), user, at_most=COUNTED)
+    cache.set(many, True, 10)
     return Left(cases=COUNTED, pairs=COUNTED, more=True)
 
 
@@ -169,11 +186,11 @@ def _free(pairs: QuerySet[Pair]) -> QuerySet[Pair]:
     return free.alias(touched=Coalesce(Subquery(touched.order_by().values("pk")[:1]), -1)).filter(touched__lt=0)
 
 
-def _overdue(free: QuerySet[Pair], scope: Scope) -> list[Pair]:
+def _overdue(free: QuerySet[Pair], scope: Scope) -> list[Head]:
     """What should have been decided before now, the longest overdue first, as far as it is among the first thousand."""
     overdue = Pair.objects.filter(in_review=True, due_at__lt=timezone.now()).order_by("due_at", "pk")
     first = free.filter(scope.fitting(), pk__in=overdue.values("pk")[:OVERDUE_AT_ONCE])
-    return list(first.order_by("due_at", "pk").select_related("policy").only(*HEAD)[:AT_ONCE])
+    return [Head(*row) for row in first.order_by("due_at", "pk").values_list(*Head._fields)[:AT_ONCE]]
 
 
 @dataclass(frozen=True)
@@ -197,45 +214,57 @@ def _as_counted() -> _Counted | None:
     return _Counted(frozenset(row[0] for row in rows), frozenset(row[1] for row in rows), any(row[2] for row in rows))
 
 
-def _first(user: User, scope: Scope, counted: _Counted | None, *, escalated: bool) -> list[Pair]:
+def _first(user: User, scope: Scope, counted: _Counted | None, *, escalated: bool) -> list[Head]:
     """What is overdue, else what comes first: wherever it is, or where `counted` says that something is."""
     some_overdue = counted is None or counted.overdue
     if some_overdue and (overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope)):
         return overdue
-    wanted = [stage for stage in stages(escalated=escalated) if counted is None or stage in counted.stages]
-    return _in_order([_free(_open_at(user, stage)) for stage in wanted], scope, counted)[:AT_ONCE]
+    wanted = tuple(stage for stage in stages(escalated=escalated) if counted is None or stage in counted.stages)
+    return _in_order(user, wanted, scope, counted)[:AT_ONCE]
 
 
-def _in_order(free: list[QuerySet[Pair]], scope: Scope, counted: _Counted | None) -> list[Pair]:
+def _in_order(user: User, wanted: tuple[Pair.Stage, ...], scope: Scope, counted: _Counted | None) -> list[Head]:
     """The first of each part that has an index of its own: in each stage, of a category, else of a pair of languages, else of all."""
+    if not wanted:
+        return []
+    person, shape = Actor.of(user).uuid, (user.is_admin, wanted, scope, counted and counted.languages)
+
+    def free() -> list[QuerySet[Pair]]:
+        return [_free(_open_at(user, stage)) for stage in wanted]
+
     if scope.subtrees is not None:
-        heads = _of_categories(free, scope, counted)
+        heads = written.rows(shape, lambda: _of_categories(free(), scope, counted), person=person)
     elif scope.languages is not None and len(scope.languages) <= MOST_LANGUAGES:
-        heads = _of_languages(free, scope.languages if counted is None else scope.languages & counted.languages)
+        languages = scope.languages if counted is None else scope.languages & counted.languages
+        heads = written.rows(shape, lambda: _of_languages(free(), languages), person=person) if languages else []
     else:
-        firsts = [pair for pairs in free for pair in _read_heads(pairs.filter(scope.fitting()))[:AT_ONCE]]
-        return sorted(firsts, key=lambda pair: (-pair.priority, pair.order_key, pair.pk))
-    return list(_read_heads(Pair.objects.filter(pk__in=heads))) if heads else []
+        firsts = [written.rows((shape, stage), partial(_of_all, user, stage, scope), person=person) for stage in wanted]
+        return sorted((Head(*row) for rows in firsts for row in rows), key=_place)
+    found = [head for row in heads for head in row if head is not None]
+    return sorted((Head(*row) for row in Pair.objects.filter(pk__in=found).values_list(*Head._fields)), key=_place) if found else []
 
 
-def _read_heads(pairs: QuerySet[Pair]) -> QuerySet[Pair]:
-    return pairs.order_by(*ORDER).select_related("policy").only(*HEAD)
+def _place(head: Head) -> tuple[int, float, int]:
+    return -head.priority, head.order_key, head.pk
 
 
-def _of_categories(free: list[QuerySet[Pair]], scope: Scope, counted: _Counted | None) -> list[int]:
+def _of_all(user: User, stage: Pair.Stage, scope: Scope) -> QuerySet[Pair, tuple[Any, ...]]:
+    return _free(_open_at(user, stage)).filter(scope.fitting()).order_by(*ORDER).values_list(*Head._fields)[:AT_ONCE]
+
+
+def _of_categories(free: list[QuerySet[Pair]], scope: Scope, counted: _Counted | None) -> QuerySet[Any, tuple[Any, ...]]:
     inside = [pairs.filter(scope.of_languages(), category=OuterRef("pk")) for pairs in free]
     categories = scope.categories().order_by()
     if counted and scope.languages is not None:
         # One without any fitting pair would be read to its end.
         categories = categories.filter(Exists(QueueCount.objects.filter(scope.of_languages(), category=OuterRef("pk"), pairs__gt=0)))
-    return [head for row in categories.values_list(*map(_head, inside)) for head in row if head is not None] if inside else []
+    return categories.values_list(*map(_head, inside))
 
 
-def _of_languages(free: list[QuerySet[Pair]], languages: frozenset[str]) -> list[int]:
+def _of_languages(free: list[QuerySet[Pair]], languages: frozenset[str]) -> QuerySet[Any, tuple[Any, ...]]:
     parts = [_head(pairs.filter(languages=one)) for one in sorted(languages) for pairs in free]
     # Any one row: only what is looked up beside it matters, all in one query.
-    row = PolicyVersion.objects.order_by("pk").values_list(*parts)[0] if parts else ()
-    return [head for head in row if head is not None]
+    return PolicyVersion.objects.order_by("pk").values_list(*parts)[:1]
 
 
 def _head(pairs: QuerySet[Pair]) -> Subquery:

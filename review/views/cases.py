@@ -61,7 +61,7 @@ def _page(request: HttpRequest, *, escalated: bool) -> HttpResponse:
         current, taken = again, _take_again(user, again, escalated=escalated)
     if escalated and (stage := request.GET.get("next")) in FOR_ADMINS:
         first = queues.first_in(user, Pair.Stage(stage))
-        current, taken = (first.pk, leases.take_case(user, escalated=True, query_id=first.query_id)) if first else (None, None)
+        current, taken = (first.pk, leases.take_case(user, escalated=True, query_id=first.query)) if first else (None, None)
         if taken is None:
             messages.info(request, _("No pair waits for you for that reason."))
     taken = taken or leases.take_case(user, escalated=escalated)
@@ -108,7 +108,8 @@ def decide(request: HttpRequest) -> HttpResponse:
         told = Told(False, problem, status=409, current=pair_id)
     except decisions.DecisionError as error:
         told = Told(False, str(error), status=422, current=pair_id)
-    return _answer(request, user, told.still or leases.take_case(user, escalated=escalated), told, escalated=escalated)
+    taken = told.still or leases.take_case(user, escalated=escalated, briefly=True)
+    return _answer(request, user, taken, told, escalated=escalated)
 
 
 def _repeated(user: User, request_id: uuid.UUID | None, pair_id: int) -> bool:
@@ -161,8 +162,8 @@ def _take_verdict(request: HttpRequest, user: User, pair_id: int, request_id: uu
                 reject_reason=reason,
                 as_seen=as_seen,
             )
-        # An admin's "unsure" leaves an escalated pair where it is.
-        still = None if escalated else leases.remaining(held, decided=pair_id)
+    # An admin's "unsure" leaves an escalated pair where it is.
+    still = None if escalated else leases.remaining(held, decided=pair_id)
     order = [pair.pk for pair in cases.in_order(held.pairs)]
     place = order.index(pair_id)
     return Told(notice=cases.told(pair), current=next(iter(order[place + 1 :] + order[:place]), None), still=still)
@@ -232,7 +233,7 @@ def _answer(request: HttpRequest, user: User, taken: leases.Case | None, told: T
             messages.add_message(request, messages.ERROR if told.problem else messages.INFO, told.problem or told.notice)
         return redirect("escalated" if escalated else "case")
     if _is_fragment(request):
-        context = _context(user, taken, escalated=escalated, current=told.current)
+        context = _context(user, taken and leases.to_draw(taken), escalated=escalated, current=told.current)
         return render(request, "review/_case.html", context | {"problem": told.problem, "notice": told.notice}, status=told.status)
     lease = str(taken.lease.uuid) if taken else ""
     answer: dict[str, Any] = {
@@ -246,9 +247,9 @@ def _answer(request: HttpRequest, user: User, taken: leases.Case | None, told: T
     if request.POST.get("shows", "*") in ("*", lease or None):
         counted = implied.settles(taken.pairs) if taken else {}
         answer["settles"] = {pair: cases.settles(counts) for pair, counts in counted.items()}
-        answer["left"] = render_to_string("review/_left.html", {"left": queues.left(user, escalated=escalated)}, request)
+        answer["left"] = render_to_string("review/_left.html", {"left": queues.left(user, escalated=escalated)})
     else:
-        context = _context(user, taken, escalated=escalated, current=told.current)
+        context = _context(user, taken and leases.to_draw(taken), escalated=escalated, current=told.current)
         answer["html"] = render_to_string("review/_case.html", context, request)
     return JsonResponse(answer, status=told.status)
 

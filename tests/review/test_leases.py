@@ -111,6 +111,29 @@ def test_the_case_ahead_becomes_the_one_in_hand_when_that_is_done():
     assert leases.take_ahead(user).lease.query not in {in_hand.lease.query, ahead.lease.query}
 
 
+def test_two_presses_that_end_one_case_put_one_case_in_hand():
+    make_case(1), make_case(1), make_case(1)
+    user = factories.make_reviewer()
+    in_hand, second = leases.take_case(user), leases.take_ahead(user)
+    [pair] = in_hand.pairs
+    decisions.decide(pair_id=pair.pk, verdict="reject", user=user)
+    assert leases.remaining(in_hand, decided=pair.pk) is None
+    third = leases.take_ahead(user)
+    assert leases.remaining(in_hand, decided=pair.pk) is None
+    assert (leases.take_case(user).lease, leases.take_ahead(user).lease) == (second.lease, third.lease)
+
+
+def test_a_case_is_drawn_from_all_that_its_pairs_are_whatever_its_verdict_needed_to_read(django_assert_num_queries):
+    make_case(2)
+    user = factories.make_reviewer()
+    leases.take_case(user)
+    drawn = leases.to_draw(leases.take_case(user, briefly=True))
+    with django_assert_num_queries(0):
+        for pair in drawn.pairs:
+            assert pair.score.model.name and pair.policy.instruction and pair.policy.category.path == "" and pair.category is None
+            assert pair.standing is None and not pair.guard
+
+
 def test_a_sign_of_life_renews_both_cases():
     make_case(), make_case()
     user = factories.make_reviewer()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from alignment import decisions
 from alignment.models import Actor, Category, Pair
 from review import leases, queue_counts, queues, scopes
-from review.models import QueueCount
+from review.models import Lease, QueueCount
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -159,6 +159,28 @@ def test_beyond_ten_thousand_it_says_so_without_counting_again(monkeypatch):
     QueueCount.objects.create(stage="first", languages="en|en", pairs=5, cases=4, counted_at=timezone.now())
     assert queues.left(reviewer()) == queues.Left(cases=2, pairs=2, more=True)
     assert queues.left(reviewer(["de"])) == queues.Left(cases=0, pairs=0)
+
+
+def test_many_that_are_left_are_not_taken_for_what_is_left_where_a_person_narrows_their_work(monkeypatch):
+    make_pair("en|en"), make_pair("en|en"), make_pair("de|en")
+    monkeypatch.setattr(queues, "COUNTED", 2)
+    QueueCount.objects.create(stage="first", languages="en|en", pairs=5, cases=4, counted_at=timezone.now())
+    user = reviewer()
+    assert queues.left(user).more
+    scopes.narrow(user=user, category=None, languages="de|en")
+    assert queues.left(user) == queues.Left(cases=1, pairs=1)
+    assert queues.left(user, narrowed=False).more
+
+
+def test_what_was_written_for_one_person_answers_for_the_next():
+    pair = make_pair()
+    one, two = reviewer(), reviewer()
+    assert next_of(one) == pair
+    Lease.objects.all().delete()
+    assert next_of(two) == pair
+    Lease.objects.all().delete()
+    decisions.decide(pair_id=pair.pk, verdict="unsure", user=one)
+    assert (next_of(one), next_of(two)) == (None, pair)
 
 
 @pytest.mark.parametrize("limits", [{}, {"languages": ["zh", "en"]}, {"paths": ["A"]}, {"languages": ["zh", "en"], "paths": ["A"]}])
