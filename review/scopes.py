@@ -53,7 +53,7 @@ class Scope:
 def of(user: User, *, narrowed: bool = True) -> Scope:
     """What fits a person: both languages of a pair are theirs, where they are known, and its category is in one of their subtrees."""
     languages = pairs_of_languages(user.languages)
-    paths = list(user.categories.values_list("path", flat=True))
+    paths = user.subtrees
     subtrees = None if not paths or "" in paths else _any_under(paths)
     chosen = work_on(user) if narrowed else WorkOn()
     if chosen.languages:

@@ -7,6 +7,7 @@ import uuid
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
@@ -28,6 +29,11 @@ class User(AbstractUser):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+
+    @cached_property
+    def subtrees(self) -> list[str]:
+        """The paths of the categories they review in, read once for a user object, which a request has one of."""
+        return list(self.categories.values_list("path", flat=True))
 
     @property
     def is_admin(self) -> bool:
