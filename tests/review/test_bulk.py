@@ -264,3 +264,9 @@ def test_more_pairs_take_no_more_queries(client, admin, name, django_assert_max_
     # A preview does the whole act, and undoes it.
     with django_assert_max_num_queries(12 if name == "bulk" else 48):
         client.get(reverse(name), {"verdict": "reject", "sort": "pair"})
+
+
+def test_a_score_stands_as_a_number_does(client, admin):
+    factories.make_pair(0.8)
+    row = client.get(reverse("bulk")).content.decode()
+    assert re.search(r'<td class="number" data-label="Score">0\.80</td>', row)
