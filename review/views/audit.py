@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -145,6 +145,9 @@ def _did(row: Any) -> Any:
 def _subject(row: Any) -> str:
     if row.line:
         return f"{row.pair.left.title[:80]} / {row.pair.right.title[:80]}"
+    if row.action == "publish policy" and "category" in row.detail:
+        named = {"category": row.detail["category"] or _("All categories"), "number": row.detail["version"]}
+        return gettext("%(category)s, version %(number)s") % named
     return row.sku.title[:160] if row.sku else str(row.subject)
 
 
