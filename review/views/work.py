@@ -54,7 +54,7 @@ def _reason(decision: Decision) -> str:
 def _undo(decision: Decision) -> SafeString | str:
     if not decision.undoable:  # type: ignore[attr-defined]
         return ""
-    said = _("Take back the whole bulk") if decision.act else _("Take back")
+    said = _("Take back the whole bulk decision") if decision.act else _("Take back")
     return format_html('<button form="undo" name="decision" value="{}">{}</button>', decision.pk, said)
 
 
