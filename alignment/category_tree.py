@@ -142,7 +142,7 @@ def _plan_place(kind: Kind, category: Category, parent: Category, name: str) -> 
     if other is not None:
         raise SameName(other)
     if path == category.path:
-        raise CategoryError(_("It is called so already."))
+        raise CategoryError(_("It already has this name."))
     plan = Plan(kind, category, parent if kind == Kind.MOVE else None, category.path, path, name=name)
     plan.paths = _moved_paths(category, path)
     _follow(plan, parents={category.pk: parent.pk})
@@ -157,7 +157,7 @@ def plan_merge(category: Category, into: Category) -> Plan:
     if into.path.startswith(category.path + Category.SEPARATOR):
         raise CategoryError(_("A category cannot be merged into one below it."))
     if into.parent_id is None:
-        raise CategoryError(_("Listings are kept in a category of a name; choose another than all categories."))
+        raise CategoryError(_("Listings need a category with a name; choose another than all categories."))
     _refuse_history(category)
     mine = dict(Category.objects.filter(parent=category).values_list("name", "pk"))
     both = Category.objects.filter(parent=into, name__in=mine).exclude(pk=category.pk).first()

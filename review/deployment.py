@@ -69,7 +69,7 @@ def _stores() -> list[Setting]:
 def _review() -> list[Setting]:
     return [
         Setting(
-            gettext_lazy("A case is held without a sign of life for, in seconds"),
+            gettext_lazy("A case is kept for a page that does not respond, in seconds"),
             str(settings.REVIEW_LEASE_SECONDS),
             "REVIEW_LEASE_SECONDS",
         ),

@@ -33,7 +33,7 @@ REASONS: dict[str, Promise] = {
     opinions.SECOND: _("second opinion"),
     opinions.ADJUDICATION: _("adjudication"),
     opinions.ESCALATION: _("escalated"),
-    opinions.BULK: _("with others at once"),
+    opinions.BULK: _("in bulk"),
 }
 SOMEONE = _("someone who left")
 

@@ -21,6 +21,7 @@ from review.effects import ROUTES
 from review.intervals import wilson
 from review.models import DecisionDay, Figures, RouteDay
 from review.templatetags.listings import language
+from review.templatetags.numbers import in_percent
 
 DAYS = 30
 MOST_PEOPLE = 8
@@ -90,7 +91,7 @@ def _plain(value: float | int | None) -> str:
 def _written(value: float | int | None, unit: str) -> str:
     if value is None:
         return "–"
-    return f"{number_format(100 * value, 1)} %" if unit == "%" else number_format(value, force_grouping=True)
+    return in_percent(number_format(100 * value, 1)) if unit == "%" else number_format(value, force_grouping=True)
 
 
 def of(category: Category | None) -> Insights:

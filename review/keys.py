@@ -116,7 +116,7 @@ def _folded(text: str) -> str:
 def _unusable(name: str) -> str:
     """Why a key cannot be bound; empty when it can."""
     if not name:
-        return _("Press the key that this act shall have.")
+        return _("Press the key for this act.")
     if name in TAKEN:
         return _("Enter, Esc, Tab, the space bar and / have their work on every page. Choose another key.")
     if name not in NAMED and (len(name) != 1 or not name.isprintable()):

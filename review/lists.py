@@ -261,16 +261,18 @@ def _day(text: str) -> date | None:
 
 
 def _cell(column: Column, row: Any) -> Cell:
-    value: Any = (column.shown or column.value)(row)
+    stored: Any = column.value(row)
+    value: Any = column.shown(row) if column.shown else stored
     language = ""
     if isinstance(value, Text):
         value, language, kind = value.text, value.language or "und", "text"
     elif isinstance(value, datetime):
         kind = "time"
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        kind = "number"
+    elif value in (None, ""):
+        kind = "nothing"
     else:
-        kind = "nothing" if value in (None, "") else "text"
+        # What is shown of a number, as a score's two digits, stands like one.
+        kind = "number" if isinstance(stored, int | float) and not isinstance(stored, bool) else "text"
     return Cell(column, value, kind, language, column.link(row) if column.link and kind != "nothing" else "")
 
 

@@ -26,7 +26,7 @@ class PlaygroundForm(forms.Form):
         label=_("Instruction"),
         max_length=LONGEST_INSTRUCTION,
         required=False,
-        help_text=_("Empty takes the category's."),
+        help_text=_("Left empty, the category's is used."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     other_instruction = forms.CharField(

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from alignment.models import PolicyVersion
 from alignment.policies import changed, values_of
+from review.templatetags.numbers import in_percent
 
 # Latin words and numbers whole, every other character by itself, so that Chinese is compared by characters.
 WORD = re.compile(r"[A-Za-zÀ-ÿ0-9']+|\s+|.", re.S)
@@ -91,7 +92,7 @@ def said(field: str, value: Any) -> str:
     if field in CHOICES:
         return str(CHOICES[field](value).label)
     if field in ("second_share", "check_share"):
-        return f"{100 * value:.6g} %"
+        return in_percent(f"{100 * value:.6g}")
     if value is None:
         return _("no limit")
     if isinstance(value, bool):

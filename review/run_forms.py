@@ -41,7 +41,7 @@ class CandidateRunForm(forms.ModelForm):
             "k": _("Candidates each"),
             "other_source": _("From other sources only"),
             "other_language": _("In other languages only"),
-            "category_levels": _("Same category, so many levels deep"),
+            "category_levels": _("Same category, for so many levels"),
         }
         help_texts = {
             "changed_only": _("And what that can affect. The rest keeps its candidates."),

@@ -258,11 +258,11 @@ class _Importer:
         A row in error whose id can be read is not missing; one whose id cannot be read may be any SKU, so then nothing is marked.
         """
         if not self.seen:
-            raise FileError(_("No row of the file could be imported, so nothing was delisted; mend the rows and import it again."))
+            raise FileError(_("No row of the file could be imported, so nothing was delisted; correct the rows and import it again."))
         if self.errors.unreadable:
             return _(
-                "Nothing was delisted: in %(rows)s rows the external_id cannot be read, and they may be what seems missing; mend them and "
-                "import the file again."
+                "Nothing was delisted: in %(rows)s rows the external_id cannot be read, and they may be what seems missing; correct them "
+                "and import the file again."
             ) % {"rows": self.errors.unreadable}
         runs.note(self.run, runs.What.DELISTING)
         present = self.seen | self.errors.external_ids

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django import template
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 register = template.Library()
 
@@ -18,6 +18,12 @@ def thousands(count: float | None) -> str:
 def to_ten_thousand(count: int) -> str:
     """A count that stopped there."""
     return "10,000+" if count > 10_000 else thousands(count)
+
+
+@register.filter
+def in_percent(number: float | str) -> str:
+    """A number of hundredths with its sign, spaced as the page's language spaces it."""
+    return gettext("%(number)s %%") % {"number": number}
 
 
 @register.filter

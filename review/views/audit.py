@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -26,19 +26,19 @@ POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
 ACTIONS: dict[str, Promise] = {
     "publish policy": _("Published a policy"),
     "correct language": _("Corrected a language"),
-    "retry scoring": _("Had failed sets scored again"),
-    "forget note": _("Had a note forgotten"),
-    "decide in bulk": _("Decided pairs at once"),
+    "retry scoring": _("Retried failed sets"),
+    "forget note": _("Forgot a note"),
+    "decide in bulk": _("Decided pairs in bulk"),
     "free case": _("Freed a case"),
-    "mark known pair": _("Called a pair's answer certain"),
+    "mark known pair": _("Made a pair a hidden check"),
     "retire known pair": _("Took a pair out of the hidden checks"),
-    "undo bulk decision": _("Took back decisions made at once"),
+    "undo bulk decision": _("Took back a bulk decision"),
     "import file": _("Imported a file"),
-    "propose candidates": _("Had candidates proposed"),
-    "evaluate file": _("Had a file evaluated"),
+    "propose candidates": _("Proposed candidates"),
+    "evaluate file": _("Evaluated a file"),
     "export groups": _("Exported groups"),
     "cancel run": _("Stopped a run"),
-    "retry run": _("Had a run taken up again"),
+    "retry run": _("Started a run again"),
     "add category": _("Added a category"),
     "rename category": _("Renamed a category"),
     "move category": _("Moved a category"),
@@ -145,6 +145,9 @@ def _did(row: Any) -> Any:
 def _subject(row: Any) -> str:
     if row.line:
         return f"{row.pair.left.title[:80]} / {row.pair.right.title[:80]}"
+    if row.action == "publish policy" and "category" in row.detail:
+        named = {"category": row.detail["category"] or _("All categories"), "number": row.detail["version"]}
+        return gettext("%(category)s, version %(number)s") % named
     return row.sku.title[:160] if row.sku else str(row.subject)
 
 

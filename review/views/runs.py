@@ -84,11 +84,11 @@ def cancel(request: HttpRequest, run: str) -> HttpResponse:
     if isinstance(found, CategoryChange):
         messages.error(request, _("A change of categories cannot be stopped halfway; change it back instead."))
     elif isinstance(found, ScoringRun):
-        messages.error(request, _("Scoring cannot be stopped: candidates without a score would be lost sight of."))
+        messages.error(request, _("Scoring cannot be stopped: candidates without a score would be forgotten."))
     elif runs.cancel(found, by=person(request)):
         messages.info(request, _("Stopped. What was stored until then is kept."))
     else:
-        messages.info(request, _("It was over already."))
+        messages.info(request, _("It had already ended."))
     return redirect(run_list.tell(found).href)
 
 

@@ -84,7 +84,7 @@ SKUS = lists.List(
     columns=[
         Column("title", _("Title"), lambda sku: Text(sku.title, sku.language), link=lambda sku: reverse("sku", args=[sku.uuid])),
         Column("source", _("Source"), lambda sku: sku.source.name),
-        Column("external_id", _("Id there"), lambda sku: sku.external_id),
+        Column("external_id", _("Id at its source"), lambda sku: sku.external_id),
         Column("language", _("Language"), lambda sku: sku.language, shown=lambda sku: language(sku.language) if sku.language else ""),
         Column("category", _("Category"), lambda sku: sku.category.path if sku.category else ""),
         Column(

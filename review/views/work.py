@@ -54,7 +54,7 @@ def _reason(decision: Decision) -> str:
 def _undo(decision: Decision) -> SafeString | str:
     if not decision.undoable:  # type: ignore[attr-defined]
         return ""
-    said = _("Take back the whole bulk") if decision.act else _("Take back")
+    said = _("Take back the whole bulk decision") if decision.act else _("Take back")
     return format_html('<button form="undo" name="decision" value="{}">{}</button>', decision.pk, said)
 
 
@@ -72,7 +72,7 @@ def _with_words(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
 HISTORY = lists.List(
     name="my-work",
     columns=[
-        Column("decided", gettext_lazy("Decided"), lambda row: row.created_at, sort="newest"),
+        Column("decided", gettext_lazy("When"), lambda row: row.created_at, sort="newest"),
         Column(
             "verdict",
             gettext_lazy("Verdict"),
@@ -85,7 +85,7 @@ HISTORY = lists.List(
         Column("seconds", gettext_lazy("Seconds"), lambda row: row.seconds, on_page=False),
         Column("undo", gettext_lazy("Undo"), lambda row: "yes" if row.undoable else "", shown=_undo),
     ],
-    sorts=[Sort("newest", gettext_lazy("Decided"), "pk")],
+    sorts=[Sort("newest", gettext_lazy("When"), "pk")],
     first="-newest",
     filters=[
         Filter("words", gettext_lazy("Words of a title, or an id"), _with_words),

@@ -268,7 +268,7 @@ def test_errors_are_told_in_the_language_of_whoever_imported() -> None:
     with translation.override("zh-hans"):
         run = uploads.start(keep("id,title\n1,\n2,Kettle\n"), by=factories.make_admin())
     importing.resume(run.pk)
-    assert "每条商品信息" in run.row_errors.get().reason
+    assert "每个商品" in run.row_errors.get().reason
 
 
 def test_a_workbook_has_no_encoding_to_choose() -> None:

@@ -53,6 +53,12 @@ def test_decisions_and_acts_stand_in_one_list_the_newest_first(client, admin, li
     assert "lin" in shown and "ada" in shown and "Red kettle" in shown
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "Baby, version 1"), ("zh-hans", "Baby 第 1 版")])
+def test_a_published_policy_is_named_in_the_readers_language(client, admin, language, said):
+    factories.make_policy(factories.make_category("Baby"), author=admin)
+    assert said in client.get(reverse("audit"), HTTP_ACCEPT_LANGUAGE=language).content.decode()
+
+
 def test_it_is_narrowed_by_who_what_and_words(client, admin, lin):
     happen(admin, lin), factories.make_pair(0.95)
     assert told(look(client, who=str(lin.pk))) == ["accept"]

@@ -119,7 +119,7 @@ def test_an_admins_first_day_is_done_in_the_browser_and_all_of_it_stands_in_the_
     rows = page.locator("tbody tr")
     for act, subject in (
         ("Imported a file", "offers.csv"),
-        ("Had candidates proposed", ""),
+        ("Proposed candidates", ""),
         ("Published a policy", "Mobile Phones"),
         ("Invited somebody", "Lin Wei"),
         ("Made an API token", "ERP, nightly"),

@@ -194,7 +194,7 @@ def test_one_press_takes_the_whole_act_back(client, admin):
     pairs = triangle()
     act = press(client, look(client)).url
     page = client.get(act)
-    assert "3 pairs decided at once" in page.content.decode()
+    assert "3 pairs decided in bulk" in page.content.decode()
     answer = client.post(f"{act}undo/", follow=True)
     assert "3 verdicts are taken back." in answer.content.decode()
     assert groups.group_of(pairs[0].left) is None
@@ -206,7 +206,7 @@ def test_the_audit_tells_the_act_and_its_undoing_and_leads_to_it(client, admin):
     act = press(client, look(client)).url
     client.post(f"{act}undo/")
     audit = client.get(reverse("audit"), {"sort": "-when"}).content.decode()
-    assert "Decided pairs at once" in audit and "Took back decisions made at once" in audit
+    assert "Decided pairs in bulk" in audit and "Took back a bulk decision" in audit
     assert audit.count(f'href="{act}"') == 2 and "3 pairs" in audit
 
 
@@ -264,3 +264,9 @@ def test_more_pairs_take_no_more_queries(client, admin, name, django_assert_max_
     # A preview does the whole act, and undoes it.
     with django_assert_max_num_queries(12 if name == "bulk" else 48):
         client.get(reverse(name), {"verdict": "reject", "sort": "pair"})
+
+
+def test_a_score_stands_as_a_number_does(client, admin):
+    factories.make_pair(0.8)
+    row = client.get(reverse("bulk")).content.decode()
+    assert re.search(r'<td class="number" data-label="Score">0\.80</td>', row)

@@ -81,7 +81,7 @@ def test_categories_are_added_renamed_and_deleted(client: Client) -> None:
     [
         ("move", "Nowhere", "no such category"),
         ("rename", "a > b", "cannot hold"),
-        ("merge", "", "of a name"),
+        ("merge", "", "need a category with a name"),
         ("melt", "x", "no such category"),
     ],
 )

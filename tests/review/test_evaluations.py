@@ -55,7 +55,7 @@ def sets(number: int) -> str:
 def test_an_upload_becomes_a_report_that_can_be_compared_and_downloaded(client: Client, scorer: None) -> None:
     run = uploaded(client, sets(6))
     assert "Waits for a worker" in client.get(f"/evaluations/{run.uuid}/").content.decode()
-    assert "Had a file evaluated" in client.get("/audit/").content.decode()
+    assert "Evaluated a file" in client.get("/audit/").content.decode()
     evaluating.evaluate(run.pk)
     run.refresh_from_db()
     assert (run.status, run.sets_done, run.error) == ("done", 6, "")

@@ -78,7 +78,7 @@ def test_no_page_tells_how_a_check_in_hand_is_answered(client, known):
         # In the catalogue its third listing is in it.
         assert name == "group" or len(re.findall(rf"\b{group}\b", page)) == (name == "catalogue"), f"{name} names the group"
     page = main(client, around(pair)["pair"])
-    assert "Waits for a person." in page and "Nothing yet, by nobody." in page and "wang" not in page
+    assert "Waits for a person." in page and "No verdict yet." in page and "wang" not in page
     page = main(client, around(pair)["left"])
     assert re.search(rf"{pair.right.title}.*?waits for a person", page)
     shown = client.get(around(pair)["group"]).context["members"]

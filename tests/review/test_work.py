@@ -68,6 +68,15 @@ def test_agreement_and_hidden_checks_are_told_to_whom_they_are_of(client, review
     assert "no pair had two opinions" in html
 
 
+def test_in_chinese_a_share_stands_close_to_its_sign_and_the_first_column_is_a_time(client, reviewer):
+    known = KnownPair.objects.create(pair=factories.make_pair(0.8), verdict="accept")
+    CheckAnswer.objects.create(known=known, reviewer=reviewer, verdict="accept")
+    decide(reviewer, one="Kettle")
+    html = client.get(reverse("my-work"), headers={"accept-language": "zh-hans"}).content.decode()
+    assert "100%" in html and "100 %" not in html
+    assert 'data-label="时间"' in html and 'data-label="已判定"' not in html
+
+
 def test_the_history_holds_ones_own_verdicts_only_the_newest_first(client, reviewer):
     decide(reviewer, one="Kettle"), decide(reviewer, one="Pan"), decide(factories.make_reviewer(), one="Knife")
     assert titles(work(client)) == ["Pan", "Kettle"]
