@@ -159,7 +159,8 @@ def _effect(category: Category, snapshot: policies.Policies, form: PolicyForm) -
     values = _typed(snapshot.of(category.pk), form)
     if values is None:
         labels = {name: field.label for name, field in form.fields.items()}
-        return {"invalid": [(labels.get(name), message) for name, errors in form.errors.items() for message in errors], "effect_shown": True}
+        invalid = [(labels.get(name), message) for name, errors in form.errors.items() for message in errors]
+        return {"invalid": invalid, "effect_shown": True}
     return _effect_of(category, snapshot, values)
 
 
