@@ -158,7 +158,9 @@ def _typed(in_force: PolicyVersion, form: PolicyForm) -> dict[str, Any] | None:
 def _effect(category: Category, snapshot: policies.Policies, form: PolicyForm) -> dict[str, Any]:
     values = _typed(snapshot.of(category.pk), form)
     if values is None:
-        return {"invalid": [message for errors in form.errors.values() for message in errors], "effect_shown": True}
+        labels = {name: field.label for name, field in form.fields.items()}
+        invalid = [(labels.get(name), message) for name, errors in form.errors.items() for message in errors]
+        return {"invalid": invalid, "effect_shown": True}
     return _effect_of(category, snapshot, values)
 
 

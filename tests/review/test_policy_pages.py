@@ -80,6 +80,12 @@ def test_a_wrong_threshold_is_told_instead_of_counted(client: Client, admin: Use
         assert page.context["invalid"] and "effect" not in page.context
 
 
+def test_what_is_wrong_with_a_policy_is_told_with_the_name_of_its_field(client: Client, admin: User) -> None:
+    html = effect(client, accept_at="2", instruction="").content.decode()
+    assert "<b>Instruction</b> This field is required." in html
+    assert "<b>Accept at and over</b> Ensure" in html
+
+
 scores = st.floats(0, 1, allow_nan=False)
 thresholds = st.tuples(scores, scores).map(sorted)
 

@@ -30,7 +30,9 @@
     };
   };
 
-  // The thresholds, on a score's axis: bars share the width from 0 to 1 evenly.
+  // The thresholds, on a score's axis: bars share the width from 0 to 1 evenly. Their names stand above the bars, the higher one on top,
+  // so that no line crosses the other's name.
+  const LINE = 16;
   const thresholds = (marks) => ({
     id: "thresholds",
     afterDatasetsDraw({ ctx, chartArea: { left, right, top, bottom } }) {
@@ -41,11 +43,11 @@
         const x = left + (right - left) * at;
         ctx.beginPath();
         ctx.setLineDash([4, 3]);
-        ctx.moveTo(x, top);
+        ctx.moveTo(x, top - LINE * (place + 1));
         ctx.lineTo(x, bottom);
         ctx.stroke();
         ctx.textAlign = "right";
-        ctx.fillText(`${name} ≥ ${at}`, x - 4, top + 12 + 16 * place);
+        ctx.fillText(`${name} ≥ ${at}`, x - 4, top - 4 - LINE * place);
       });
       ctx.restore();
     },
@@ -87,7 +89,7 @@
     };
     const names = {
       stacked: !share, offset: true, grid: { display: false }, border: { color: colour("line") },
-      ticks: { ...ticks, callback(value) { return short(this.getLabelForValue(value), across ? 28 : 16); } },
+      ticks: { ...ticks, autoSkip: !across, callback(value) { return short(this.getLabelForValue(value), across ? 28 : 16); } },
     };
     const datasets = share
       ? [{ type: "line", label: columns[0].name, data: columns[0].values, showLine: false, pointRadius: 5, pointHoverRadius: 7,
@@ -102,6 +104,7 @@
       data: { labels, datasets },
       plugins,
       options: {
+        layout: { padding: { top: LINE * marks.length } },
         locale: language, animation: false, responsive: true, maintainAspectRatio: false, indexAxis: across ? "y" : "x",
         interaction: { mode: "index", axis: across ? "y" : "x", intersect: false },
         scales: across ? { x: amounts, y: names } : { x: names, y: amounts },

@@ -58,6 +58,11 @@
     if (told) told.hidden = false;
   });
 
+  // Where an area's pages are more than the screen is wide, the one that is open is in sight.
+  const pages = document.querySelector(".pages-of-area");
+  const current = pages?.querySelector("[aria-current]");
+  if (current) pages.scrollLeft = current.offsetLeft + current.offsetWidth - pages.clientWidth + 48;
+
   // A menu closes when somebody clicks beside it or presses Escape.
   const closeMenus = (except) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
