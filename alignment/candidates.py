@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from alignment import scoring, scoring_runs, wake_ups
 from alignment.models import SKU, ApiToken, Candidate, CandidateRun, CandidateSet, Category
@@ -141,4 +141,5 @@ def _store(chunk: Sequence[Proposal], run: CandidateRun | None) -> int:
         scoring.set_waiting(Q(pk__in=gained & set(present.values())))
         if run is not None and gained:
             scoring_runs.join(scoring_runs.of_candidates(run), gained)
+            CandidateRun.objects.filter(pk=run.pk).update(sets_changed=F("sets_changed") + len(gained))
     return len(gained)

@@ -74,6 +74,7 @@ def programs() -> list[Program]:
         ),
         Program("worker-gpu", f"{worker} -Q gpu -n gpu@%%h", 30),
         Program("worker-default", f"{worker} -Q default -n default@%%h", 30),
+        Program("worker-long", f"{worker} -Q long -n long@%%h", 30),
         Program("beat", f"{python} -m celery -A alignment beat --pidfile= --loglevel WARNING", 40),
         Program("greeting", f"nice -n 10 {python} manage.py greet", 90, once=True),
     ]

@@ -90,6 +90,7 @@ class Desk:
     today: list[Line]
     pace: float
     left: timedelta | None
+    at_least: bool
     workers: int
     way: list[Step]
 
@@ -110,6 +111,7 @@ def see() -> Desk:
         today=_today(),
         pace=pace,
         left=_left(sets, unscored, pace),
+        at_least=unscored.more,
         workers=len(workers),
         way=_way(),
     )
@@ -227,7 +229,7 @@ def _way() -> list[Step]:
             sets=Exists(CandidateSet.objects.all()),
             scores=Exists(Score.objects.all()),
             people=Exists(Decision.objects.filter(by=Decision.By.PERSON)),
-            exports=Exists(ExportRun.objects.all()),
+            exports=Exists(ExportRun.objects.filter(status=Run.Status.DONE)),
             tokens=Exists(ApiToken.objects.filter(last_used_at__isnull=False)),
         )
         .values("listed", "sets", "scores", "people", "exports", "tokens")

@@ -10,9 +10,11 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
+from alignment import candidate_runs
 from alignment.importing import FileError, rows, uploads
 from alignment.importing.language import LANGUAGES
-from alignment.models import Upload
+from alignment.models import CandidateRun, Upload
+from review.run_forms import candidate_options
 from review.templatetags.listings import language as name_of_language
 
 
@@ -27,9 +29,13 @@ class UploadForm(forms.Form):
     complete = forms.BooleanField(
         label=_("The file is complete"), required=False, help_text=_("Listings of this source that it lacks are marked delisted.")
     )
-    then_candidates = forms.BooleanField(
-        label=_("Then propose candidates"), required=False, initial=True, help_text=_("For what is new or changed, as at the last time.")
-    )
+    then_candidates = forms.BooleanField(label=_("Then propose candidates"), required=False, initial=True)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["then_candidates"].help_text = _("For what is new or changed, with the options of the last time: %(options)s.") % {
+            "options": candidate_options(CandidateRun(**candidate_runs.usual()))
+        }
 
     def clean_file(self) -> UploadedFile:
         upload: UploadedFile = self.cleaned_data["file"]

@@ -86,7 +86,7 @@ def test_the_audit_says_what_changed() -> None:
     event = AuditEvent.objects.get(action="publish policy")
     assert event.actor == admin.actor.uuid
     changes = {"accept_at": [was.accept_at, 0.95], "blind": [False, True]}
-    assert event.detail == {"category": "", "version": was.number + 1, "changed": changes}
+    assert event.detail == {"category": "", "category_id": root().pk, "version": was.number + 1, "changed": changes}
 
 
 def test_rolling_back_brings_back_every_field() -> None:

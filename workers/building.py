@@ -35,7 +35,7 @@ def work(run_id: int, *, say: Say = lambda done, of: None) -> CandidateRun | Non
     if run is None:
         return None
     try:
-        changed = _build(run, say)
+        _build(run, say)
     except Cancelled:
         pass
     except (encoder.EncoderError, NothingToCompare) as error:
@@ -44,12 +44,12 @@ def work(run_id: int, *, say: Say = lambda done, of: None) -> CandidateRun | Non
         logger.exception("Building candidates (%s) failed", run.uuid)
         runs.finish(run, error=f"Building met a fault of its own ({type(error).__name__}); what was stored until then is kept.")
     else:
-        runs.finish(run, sets_changed=changed)
+        runs.finish(run)
     run.refresh_from_db()
     return run
 
 
-def _build(run: CandidateRun, say: Say) -> int:
+def _build(run: CandidateRun, say: Say) -> None:
     skus = _read(run)
     if len(skus.ids) < 2:
         raise NothingToCompare("There are fewer than two listed SKUs: import a catalogue first.")
@@ -65,10 +65,9 @@ def _build(run: CandidateRun, say: Say) -> int:
     runs.note(run, runs.What.INDEXED)
     before = set(candidate_runs.built(run).values_list("query_id", flat=True))
     wanted = set(candidate_runs.chosen(run).values_list("pk", flat=True)) - before
-    changed = progress.store(skus, retriever, wanted)
+    progress.store(skus, retriever, wanted)
     if run.changed_only:
-        changed += progress.store(skus, retriever, set(candidate_runs.affected(run).values_list("pk", flat=True)))
-    return changed
+        progress.store(skus, retriever, set(candidate_runs.affected(run).values_list("pk", flat=True)))
 
 
 @dataclass(frozen=True)
@@ -110,14 +109,13 @@ class _Progress:
     def __init__(self, run: CandidateRun, say: Say, *, done: int) -> None:
         self.run, self.say, self.done, self.total = run, say, done, done
 
-    def store(self, skus: _SKUs, retriever: Retriever, wanted: set[int]) -> int:
-        """How many sets were stored or changed. Raises Cancelled."""
+    def store(self, skus: _SKUs, retriever: Retriever, wanted: set[int]) -> None:
+        """Raises Cancelled."""
         rows = [row for row, sku in enumerate(skus.ids) if sku in wanted]
         self.total += len(rows)
         self._tell()
-        changed = candidates.store_proposals(self._proposals(skus, retriever, rows), run=self.run)
+        candidates.store_proposals(self._proposals(skus, retriever, rows), run=self.run)
         self._tell()
-        return changed
 
     def _proposals(self, skus: _SKUs, retriever: Retriever, rows: Sequence[int]) -> Iterator[candidates.Proposal]:
         k = self.run.k

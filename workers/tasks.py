@@ -6,9 +6,12 @@ import logging
 import time
 
 from celery import shared_task
+from django.conf import settings
 
 logger = logging.getLogger(__name__)
 PAUSE_BETWEEN_CHUNKS = 0.01
+# Of the time from one sweep to the next.
+ROLLOUTS_SHARE = 0.7
 
 
 @shared_task(name="workers.score_waiting")
@@ -36,10 +39,14 @@ def sweep() -> None:
 
 @shared_task(name="workers.roll_out")
 def roll_out() -> None:
-    """Apply published policies to the sets that were there before them."""
+    """Apply published policies to the sets that were there before them, for some seconds: the sweep has it go on.
+
+    The sweep itself, and what is counted for pages, wait in the same queue meanwhile.
+    """
     from alignment import rollout
 
-    while rollout.advance():
+    until = time.monotonic() + settings.SWEEP_SECONDS * ROLLOUTS_SHARE
+    while time.monotonic() < until and rollout.advance():
         # Whoever waits to write on SQLite looks every few milliseconds, and would miss the moment between two chunks.
         time.sleep(PAUSE_BETWEEN_CHUNKS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -16,15 +17,16 @@ from django.views.decorators.http import require_GET
 
 from alignment import decisions, search
 from alignment.models import SKU, Actor, AuditEvent, Decision, Group, GroupChange, Pair, User
-from review import history, lists
+from review import history, lists, revisions
 from review.lists import Column, Filter, Sort, Text, from_day, to_day
 from review.permissions import admin_required, person
 from review.templatetags.listings import language
 
 MOST_PEOPLE = 500
 POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
+PUBLISHED = "publish policy"
 ACTIONS: dict[str, Promise] = {
-    "publish policy": _("Published a policy"),
+    PUBLISHED: _("Published a policy"),
     "correct language": _("Corrected a language"),
     "retry scoring": _("Retried failed sets"),
     "forget note": _("Forgot a note"),
@@ -171,6 +173,8 @@ def _link(row: Any) -> str:
         return reverse("pair", args=[row.pair_id])
     if act := _act(row):
         return reverse("bulk-act", args=[act])
+    if row.action == PUBLISHED and "category_id" in row.detail:
+        return reverse("policy", args=[row.detail["category_id"]])
     return reverse("sku", args=[row.sku.uuid]) if row.sku else ""
 
 
@@ -178,10 +182,19 @@ def _detail(row: Any) -> str:
     if row.line:
         return " · ".join(str(reason) for reason in row.line.reasons)
     held = row.detail if isinstance(row.detail, dict) else {}
+    if row.action == PUBLISHED:
+        return " · ".join(_changes(held))
     was, now = str(held.get("from", "")), str(held.get("to", ""))
     if row.action == "correct language":
         was, now = language(was), language(now)
     return f"{was} → {now}".strip() if now else ""
+
+
+def _changes(held: dict[str, Any]) -> Iterator[str]:
+    """What a published version changed. An instruction is read on the policy's page."""
+    for field, (was, now) in held.get("changed", {}).items():
+        found = revisions.difference(field, was, now)
+        yield str(found.name) if found.parts else f"{found.name}: {found.was} → {found.now}"
 
 
 AUDIT = lists.List(

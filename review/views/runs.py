@@ -60,7 +60,8 @@ def detail(request: HttpRequest, run: str) -> HttpResponse:
 def _facts(run: Run) -> list[tuple[str, int]]:
     """What a run counts, as (words, count)."""
     if isinstance(run, CandidateRun):
-        return [(_("SKUs"), run.skus), (_("Candidates each"), run.k), (_("Sets to score"), run.sets_changed)]
+        skus = run.skus if run.unfinished else run.skus_done
+        return [(_("SKUs"), skus), (_("Candidates each"), run.k), (_("Sets to score"), run.sets_changed)]
     if isinstance(run, ExportRun):
         return [(_("Groups"), run.groups_done)] + ([(_("Log position"), run.position)] if run.position is not None else [])
     if isinstance(run, ScoringRun):

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -184,6 +185,14 @@ def test_a_posted_set_is_stored_with_inline_skus(writing: Api) -> None:
     detail = writing.get(f"candidate-sets/{answer.json()['id']}/").json()
     assert detail["status"] == "scored"
     assert detail["candidates"][0]["route"] == "accept" and detail["candidates"][0]["score"]["probability"] == 0.95
+
+
+def test_the_documents_example_of_a_set_is_taken_as_it_is_written(writing: Api) -> None:
+    make_category("Baby > Strollers")
+    document = (settings.BASE_DIR / "docs" / "integrators.md").read_text(encoding="utf-8")
+    body = document.split("/api/v1/candidate-sets/ -H", 1)[1].split("-d '", 1)[1].split("'", 1)[0]
+    answer = writing.post("candidate-sets/", json.loads(body))
+    assert answer.status_code == 201, answer.json()
 
 
 def test_a_repeated_post_with_its_key_is_the_same_set(writing: Api) -> None:

@@ -73,8 +73,37 @@ def test_started_by_one_command_it_recovers_from_kills_and_a_flushed_redis_and_s
     assert not site.answers()
 
 
+ASKED = """
+from alignment import exports, runs
+from alignment.models import CandidateRun, ExportRun, User
+admin = User.objects.get(username="admin")
+runs.start(CandidateRun(author=admin, k=5))
+exports.start(ExportRun(format="csv"), by=admin)
+"""
+
+
+def test_a_long_job_keeps_neither_dead_claims_nor_exports_nor_policies_waiting(site: Site) -> None:
+    site.start("manage.py", "start")
+    until(site.answers, seconds=60, what="the web server answers")
+    until(lambda: site.counts().get("scored", 0) > 0, seconds=90, what="scoring has begun")
+    signal_children(site, "-Q long", signal.SIGSTOP)
+    try:
+        site.shell(ASKED)
+        signal_children(site, "-Q gpu", signal.SIGKILL)
+        until(site.all_scored, seconds=120, what="every set of the sample is scored, those of the killed worker too")
+        until(lambda: site.rows("SELECT status FROM alignment_exportrun") == [("done",)], seconds=30, what="the export is written")
+        assert ("waiting",) in site.rows("SELECT status FROM alignment_candidaterun")
+    finally:
+        signal_children(site, "-Q long", signal.SIGCONT)
+    until(lambda: set(site.rows("SELECT status FROM alignment_candidaterun")) == {("done",)}, seconds=120, what="the candidates are built")
+
+
 def kill_children(site: Site, fragment: str) -> None:
-    """kill -9 every process of this site whose command line holds a fragment."""
+    signal_children(site, fragment, signal.SIGKILL)
+
+
+def signal_children(site: Site, fragment: str, signal_number: signal.Signals) -> None:
+    """Send a signal to every process of this site whose command line holds a fragment."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -84,7 +113,7 @@ def kill_children(site: Site, fragment: str) -> None:
         except OSError:
             continue
         if fragment in command and f"VAR_DIR={site.folder}" in environment:
-            os.kill(int(entry.name), signal.SIGKILL)
+            os.kill(int(entry.name), signal_number)
 
 
 MANY = """

@@ -8,7 +8,7 @@ import io
 import pytest
 from django.urls import reverse
 
-from alignment import catalogue, decisions, search
+from alignment import catalogue, decisions, policies, search
 from alignment.models import AuditEvent, Group, Pair
 from review import lists
 from tests import factories
@@ -57,6 +57,14 @@ def test_decisions_and_acts_stand_in_one_list_the_newest_first(client, admin, li
 def test_a_published_policy_is_named_in_the_readers_language(client, admin, language, said):
     factories.make_policy(factories.make_category("Baby"), author=admin)
     assert said in client.get(reverse("audit"), HTTP_ACCEPT_LANGUAGE=language).content.decode()
+
+
+def test_a_published_policy_says_what_changed_and_leads_to_its_page(client, admin):
+    category = factories.make_category("Kettles")
+    policies.publish(category=category, instruction="Same kettle?", accept_at=0.85, review_at=0.7, author=admin)
+    shown = look(client).content.decode()
+    assert "Instruction · Accept at and over: 0.9 → 0.85" in shown
+    assert f'href="{reverse("policy", args=[category.pk])}"' in shown
 
 
 def test_it_is_narrowed_by_who_what_and_words(client, admin, lin):

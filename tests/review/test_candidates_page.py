@@ -62,6 +62,12 @@ def test_a_run_is_stopped(client: Client) -> None:
     assert building.work(run.pk) is None
 
 
+def test_a_stopped_run_says_how_far_it_came(client: Client) -> None:
+    run = CandidateRun.objects.create(k=2, status="cancelled", skus=900, skus_done=40, sets_changed=30)
+    assert client.get(f"/runs/{run.uuid}/").context["facts"] == [("SKUs", 40), ("Candidates each", 2), ("Sets to score", 30)]
+    assert "40 / 900" in client.get("/candidates/").content.decode()
+
+
 def test_an_import_goes_on_to_candidates_for_what_it_brought(client: Client, woken: list[tuple[str, tuple[object, ...]]]) -> None:
     file = SimpleUploadedFile("shop.csv", b"external_id,title\na,Kettle 1\nb,Kettle 2\n")
     sent = client.post("/imports/", {"file": file, "source": "Shop", "then_candidates": "on"})

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alignment import decisions, scoring_workers
-from alignment.models import CandidateSet, Category, ImportRun, Pair
+from alignment.models import CandidateSet, Category, ExportRun, ImportRun, Pair
 from review import desk, figures
 from review.models import QueueCount
 from tests import factories
@@ -85,6 +85,21 @@ def test_what_runs_is_shown_with_its_pace_and_the_time_left(client, admin):
     assert {line.label: line.amount.number for line in seen.running} == {"Sets to score": 3, "Imports": 1}
     assert seen.left == timedelta(seconds=120)
     assert "about 2 minutes left" in said(client)
+
+
+def test_more_sets_than_are_counted_take_more_than_the_time_told(client, admin, monkeypatch):
+    monkeypatch.setattr(desk, "COUNTED", 2)
+    for _ in range(3):
+        factories.make_set(factories.make_sku(), [factories.make_sku() for _ in range(4)])
+    scoring_workers.report(name="gpu", pairs_per_second=0.1)
+    assert "more than 2 minutes left" in said(client)
+
+
+def test_the_way_ends_with_a_file_that_is_there_not_with_one_asked_for(client, admin):
+    asked = ExportRun.objects.create(author=admin)
+    assert [step.done for step in desk.see().way] == [False] * 5
+    ExportRun.objects.filter(pk=asked.pk).update(status=ExportRun.Status.DONE)
+    assert desk.see().way[-1].done
 
 
 def test_a_missing_worker_and_failed_sets_and_refused_rows_are_what_is_wrong(client, admin):

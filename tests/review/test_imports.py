@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from alignment import importing, runs
-from alignment.models import SKU, AuditEvent, ImportRun, Source, Upload
+from alignment.models import SKU, AuditEvent, CandidateRun, ImportRun, Source, Upload
 from tests.factories import make_admin, make_reviewer
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +75,13 @@ def test_a_choice_that_was_not_offered_is_refused(client: Client, field: str, va
     answer = client.post(sent.url, posted(shown(client, sent).context["form"], **{field: value, "import": "yes"}))
     assert answer.status_code == 422
     assert not ImportRun.objects.exists()
+
+
+def test_the_options_that_candidates_are_proposed_with_afterwards_are_told(client: Client) -> None:
+    assert "at most 20 candidates each." in client.get("/imports/").content.decode()
+    CandidateRun.objects.create(k=10, other_source=True, category_levels=2)
+    told = "at most 10 candidates each, from other sources only and in the same category, 2 levels deep."
+    assert told in client.get("/imports/").content.decode()
 
 
 def test_a_file_that_cannot_be_read_is_told_at_its_field(client: Client) -> None:

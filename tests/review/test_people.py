@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -55,6 +56,11 @@ def test_an_invited_reviewer_makes_an_account_and_is_at_their_case(client: Clien
     )
     assert (user.is_admin, user.is_staff, user.first_name) == (False, False, "Lin")
     assert [event.action for event in AuditEvent.objects.order_by("pk")] == ["invite", "accept invitation"]
+
+
+def test_until_when_a_link_works_is_said_by_the_24_hours_and_ends_one_sentence(client: Client, admin: User) -> None:
+    page = client.post(reverse("invite"), {"name": "Lin", "role": "reviewer"}).content.decode()
+    assert re.search(r"until [A-Z][a-z]+\.? \d+, \d{4}, \d\d:\d\d\. Whoever has it", page)
 
 
 def test_an_invited_admin_is_one(client: Client, admin: User) -> None:

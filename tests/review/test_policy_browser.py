@@ -78,3 +78,19 @@ def test_a_version_is_seen_before_it_is_published_undone_and_a_reviewer_invited(
     context.close()
     assert User.objects.get(username="lin").invitation.author == admin
     assert page.problems == []
+
+
+def test_an_error_is_gone_once_what_was_wrong_is_corrected(page):
+    category = factories.make_category("Phones")
+    factories.make_pair(0.86, category=category)
+    admin = factories.make_admin("boss")
+    page.goto(f"/policies/{category.pk}/")
+    page.get_by_label("Username").fill(admin.username)
+    page.get_by_label("Password").fill("a long password 1")
+    page.keyboard.press("Enter")
+    page.get_by_label("Accept at and over").fill("0.6")
+    page.get_by_role("button", name="Publish version 1").click()
+    expect(page.locator(".field.wrong")).to_contain_text("cannot be above the accept threshold")
+    page.get_by_label("Accept at and over").fill("0.85")
+    expect(page.locator("#queue")).to_have_text("1 → 0")
+    expect(page.locator(".wrong, [aria-invalid]")).to_have_count(0)

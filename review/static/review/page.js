@@ -35,6 +35,16 @@
     }
   });
 
+  // What was told of a form when it was sent is old once somebody went on writing and the page looked at it anew; what is still wrong it says there.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id !== "effect" || event.detail.requestConfig.triggeringEvent?.type !== "input") return;
+    for (const field of event.target.closest("form").querySelectorAll(".field.wrong")) {
+      field.classList.remove("wrong");
+      field.querySelector(".error").remove();
+      for (const input of field.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+    }
+  });
+
   // A fragment says what was done by the header HX-Trigger: {"toast": "..."}; scripts dispatch the same event.
   document.addEventListener("toast", (event) => {
     const text = typeof event.detail === "string" ? event.detail : event.detail.value;
