@@ -72,29 +72,38 @@ def claim(*, holder: str, token_budget: int) -> list[CandidateSet]:
 
     A set that failed in company comes alone. The attempt is counted here, so that a set that kills its process is counted too.
     """
-    now = timezone.now()
-    with transaction.atomic():
-        waiting = CandidateSet.objects.filter(Q(not_before__isnull=True) | Q(not_before__lte=now), status=Status.PENDING)
-        rows = list(waiting.select_for_update(skip_locked=True).order_by(F("interactive").desc(), "id")[:LOOK_AHEAD])
-        if not rows:
-            return []
-        sizes = _estimated_tokens([row.pk for row in rows])
-        chosen: list[CandidateSet] = []
-        budget = token_budget
-        for row in rows:
-            if chosen and (row.alone or row.interactive != chosen[0].interactive or sizes[row.pk] > budget):
-                break
-            chosen.append(row)
-            budget -= sizes[row.pk]
-            if row.alone:
-                break
-        held = {
-            "status": Status.CLAIMED,
-            "holder": holder,
-            "attempts": F("attempts") + 1,
-            "lease_expires_at": now + timedelta(seconds=settings.SCORING_LEASE_SECONDS),
-        }
-        return [row for row in chosen if CandidateSet.objects.filter(pk=row.pk, status=Status.PENDING).update(**held) == 1]
+    while True:
+        with transaction.atomic():
+            rows = _first_waiting()
+            if not rows:
+                return []
+            if not scoring_runs.stopped(rows):
+                return _take(rows, holder=holder, token_budget=token_budget)
+
+
+def _first_waiting() -> list[CandidateSet]:
+    waiting = CandidateSet.objects.filter(Q(not_before__isnull=True) | Q(not_before__lte=timezone.now()), status=Status.PENDING)
+    return list(waiting.select_for_update(skip_locked=True).order_by(F("interactive").desc(), "id")[:LOOK_AHEAD])
+
+
+def _take(rows: Sequence[CandidateSet], *, holder: str, token_budget: int) -> list[CandidateSet]:
+    sizes = _estimated_tokens([row.pk for row in rows])
+    chosen: list[CandidateSet] = []
+    budget = token_budget
+    for row in rows:
+        if chosen and (row.alone or row.interactive != chosen[0].interactive or sizes[row.pk] > budget):
+            break
+        chosen.append(row)
+        budget -= sizes[row.pk]
+        if row.alone:
+            break
+    held = {
+        "status": Status.CLAIMED,
+        "holder": holder,
+        "attempts": F("attempts") + 1,
+        "lease_expires_at": timezone.now() + timedelta(seconds=settings.SCORING_LEASE_SECONDS),
+    }
+    return [row for row in chosen if CandidateSet.objects.filter(pk=row.pk, status=Status.PENDING).update(**held) == 1]
 
 
 def _estimated_tokens(set_ids: Sequence[int]) -> dict[int, int]:
@@ -285,6 +294,7 @@ def sweep() -> int:
     for row in CandidateSet.objects.filter(status=Status.CLAIMED, lease_expires_at__lt=timezone.now()).order_by("id")[:500]:
         _give_back(row, error="The process that scored this set died or hung.", not_before=None)
         freed += 1
+    scoring_runs.follow_interrupted()
     scoring_runs.finish_over()
     if CandidateSet.objects.filter(status=Status.PENDING).exists():
         wake_ups.wake()
@@ -293,6 +303,7 @@ def sweep() -> int:
 
 def set_waiting(sets: Q) -> int:
     """Have sets scored anew: their inputs changed. A result still being computed for the old inputs is told by its generation."""
+    scoring_runs.asked_anew(sets)
     return CandidateSet.objects.filter(sets).update(
         status=Status.PENDING,
         holder="",

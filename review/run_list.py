@@ -35,6 +35,7 @@ class Kind:
     page: str = "run"
     related: tuple[str, ...] = ("author",)
     cancels: bool = True
+    again: Promise = gettext_lazy("Start it again")
     error: Callable[[Any], str] = lambda run: str(run.error)
 
 
@@ -50,9 +51,11 @@ def _scoring_for(run: ScoringRun) -> str:
     return run.token.name if run.token else ""
 
 
-def _failed_sets(run: ScoringRun) -> str:
-    failed = run.sets_failed
-    return ngettext("%(count)s set failed", "%(count)s sets failed", failed) % {"count": failed} if failed else ""
+def _without_score(run: ScoringRun) -> str:
+    failed, left = run.sets_failed, run.sets_left if run.status == Status.CANCELLED else 0
+    said = [ngettext("%(count)s set failed", "%(count)s sets failed", failed) % {"count": failed}] if failed else []
+    said += [ngettext("%(count)s set not scored", "%(count)s sets not scored", left) % {"count": left}] if left else []
+    return " · ".join(said)
 
 
 def _export_of(run: ExportRun) -> str:
@@ -83,8 +86,8 @@ KINDS: dict[str, Kind] = {
         "sets_done",
         "sets",
         related=("author", "token", "candidates__source"),
-        cancels=False,
-        error=_failed_sets,
+        again=gettext_lazy("Score the rest"),
+        error=_without_score,
     ),
     "categories": Kind(
         gettext_lazy("Change of categories"), CategoryChange, str, lambda run: run.get_kind_display(), "rescored", "", cancels=False
@@ -109,6 +112,7 @@ class Row:
     pace: Pace
     run: Run | None
     cancels: bool
+    again: Promise | str = ""
 
     @property
     def unfinished(self) -> bool:
@@ -136,6 +140,7 @@ def tell(run: Run) -> Row:
         pace(run, done=getattr(run, kind.done), of=of or None),
         run,
         kind.cancels,
+        kind.again,
     )
 
 

@@ -72,6 +72,14 @@ def export_groups(run_id: int) -> None:
     exports.write(run_id)
 
 
+@shared_task(name="workers.follow_scoring_run")
+def follow_scoring_run(run_id: int) -> None:
+    """Set aside what waits of a cancelled scoring run, or put it back when it goes on."""
+    from alignment import scoring_runs
+
+    scoring_runs.follow(run_id)
+
+
 @shared_task(name="workers.change_categories")
 def change_categories(run_id: int) -> None:
     from alignment import category_changes
