@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
@@ -162,6 +164,30 @@ def _audit(action: str, run: Run, by: User | None) -> None:
         AuditEvent.objects.create(
             actor=Actor.of(by).uuid, action=action, subject=str(run)[:200], detail={"kind": run._meta.model_name, "run": str(run.uuid)}
         )
+
+
+def kept_days(kind: type[Run]) -> int | None:
+    """How long a run's uploaded file is kept after it ended. None for a kind that has none."""
+    return {ImportRun: settings.IMPORTED_FILES_DAYS, EvaluationRun: settings.LABELLED_FILES_DAYS}.get(kind)
+
+
+def file_goes_at(run: ImportRun | EvaluationRun) -> datetime | None:
+    """When a run's uploaded file is deleted. None where it is gone, or the run may still read it."""
+    days = kept_days(type(run))
+    return run.finished_at + timedelta(days=days) if days and run.stored_path and run.finished_at and not run.unfinished else None
+
+
+def delete_old_files(kind: type[ImportRun] | type[EvaluationRun]) -> None:
+    """Delete the uploaded files of runs that ended long ago; the runs stay, and say so."""
+    days = kept_days(kind) or 0
+    over = kind._default_manager.exclude(UNFINISHED).exclude(stored_path="")
+    over = over.filter(finished_at__lt=timezone.now() - timedelta(days=days))
+    for run in over[:100]:
+        with transaction.atomic():
+            # One that somebody starts again meanwhile keeps its file.
+            if over.filter(pk=run.pk).update(stored_path=""):
+                Path(run.stored_path).unlink(missing_ok=True)
+                note(run, What.EXPIRED)
 
 
 def resume_interrupted() -> None:

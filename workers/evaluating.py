@@ -24,6 +24,7 @@ EMBEDDINGS = Path(settings.BASE_DIR) / "workers" / "demo_model"
 # Few at a time: people's requests go in between.
 ASKED_AT_ONCE = 4
 LONGEST_WAIT = 600.0
+GONE = "Its file was deleted: its time was over. Upload it again for a new evaluation."
 
 
 class Cancelled(Exception):
@@ -37,6 +38,9 @@ class NotScored(Exception):
 def evaluate(run_id: int) -> None:
     run = runs.take(EvaluationRun, run_id)
     if run is None:
+        return
+    if not run.stored_path:
+        runs.finish(run, error=GONE)
         return
     try:
         with runs.heartbeat(run):

@@ -21,14 +21,15 @@ def score_waiting() -> None:
 
 @shared_task(name="workers.sweep")
 def sweep() -> None:
-    """Free claims that died and go on with rollouts that a killed worker left."""
-    from alignment import exports, rerank, rollout, runs, scoring, wake_ups
+    """Free claims that died, go on with what a killed worker left, and delete files whose time is over."""
+    from alignment import evaluations, exports, rerank, rollout, runs, scoring, wake_ups
     from alignment.importing import uploads
 
     scoring.sweep()
     rerank.clear()
     uploads.sweep()
     exports.sweep()
+    evaluations.sweep()
     runs.resume_interrupted()
     if rollout.waiting():
         wake_ups.wake(wake_ups.ROLL_OUT)
