@@ -230,6 +230,7 @@ CACHES = {
 
 # Language and time
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["review.formats"]
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "review" / "locale"]
 USE_TZ = True

@@ -17,6 +17,7 @@ from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun,
 from review import lists
 from review.lists import Column, Filter, Sort
 from review.pace import Pace, pace
+from review.templatetags.numbers import thousands
 
 ROLLOUT = "rollout"
 Status = Run.Status
@@ -53,8 +54,8 @@ def _scoring_for(run: ScoringRun) -> str:
 
 def _without_score(run: ScoringRun) -> str:
     failed, left = run.sets_failed, run.sets_left if run.status == Status.CANCELLED else 0
-    said = [ngettext("%(count)s set failed", "%(count)s sets failed", failed) % {"count": failed}] if failed else []
-    said += [ngettext("%(count)s set not scored", "%(count)s sets not scored", left) % {"count": left}] if left else []
+    said = [ngettext("%(count)s set failed", "%(count)s sets failed", failed) % {"count": thousands(failed)}] if failed else []
+    said += [ngettext("%(count)s set not scored", "%(count)s sets not scored", left) % {"count": thousands(left)}] if left else []
     return " · ".join(said)
 
 
