@@ -215,7 +215,7 @@ def _append(
     version = PolicyVersion.objects.create(category=category, number=newest + 1, author=actor, note=note[:500], restores=restores, **values)
     final = CandidateSet.objects.aggregate(final=Max("id"))["final"] or 0
     PolicyRollout.objects.create(policy=version, previous=previous, final_set_id=final)
-    detail: dict[str, Any] = {"version": version.number, "changed": changed(values_of(previous), values)}
+    detail: dict[str, Any] = {"category": category.path, "version": version.number, "changed": changed(values_of(previous), values)}
     if restores is not None:
         detail["restores"] = str(restores)
     AuditEvent.objects.create(actor=actor, action="publish policy", subject=str(version)[:200], detail=detail)

@@ -13,7 +13,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from alignment import decisions, logbook, open_pairs, pair_routes, rendering, scoring_runs, wake_ups
+from alignment import decisions, logbook, open_pairs, pair_routes, rendering, scoring_runs, told, wake_ups
 from alignment.models import (
     Actor,
     AuditEvent,
@@ -283,7 +283,8 @@ def retry(*, sets: QuerySet[CandidateSet], user: User) -> int:
             some = ids[start : start + AT_ONCE]
             CandidateSet.objects.filter(pk__in=some).update(status=Status.PENDING, attempts=0, error="", not_before=None)
             scoring_runs.join(run, some)
-        AuditEvent.objects.create(actor=Actor.of(user).uuid, action="retry scoring", subject=f"{len(ids)} candidate sets")
+        detail = {"kind": run._meta.model_name, "run": str(run.uuid), "sets": len(ids)}
+        AuditEvent.objects.create(actor=Actor.of(user).uuid, action="retry scoring", subject=f"{len(ids)} candidate sets", detail=detail)
         wake_ups.wake()
     return len(ids)
 
@@ -292,7 +293,7 @@ def sweep() -> int:
     """Free the claims that died, and wake whoever can work. Returns how many claims were freed."""
     freed = 0
     for row in CandidateSet.objects.filter(status=Status.CLAIMED, lease_expires_at__lt=timezone.now()).order_by("id")[:500]:
-        _give_back(row, error="The process that scored this set died or hung.", not_before=None)
+        _give_back(row, error=told.SET_LOST, not_before=None)
         freed += 1
     scoring_runs.follow_interrupted()
     scoring_runs.finish_over()

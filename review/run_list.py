@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
@@ -13,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from alignment import told
 from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun, ExportRun, ImportRun, PolicyRollout, Run, ScoringRun
 from review import lists
 from review.lists import Column, Filter, Sort
@@ -37,7 +39,7 @@ class Kind:
     related: tuple[str, ...] = ("author",)
     cancels: bool = True
     again: Promise = gettext_lazy("Start it again")
-    error: Callable[[Any], str] = lambda run: str(run.error)
+    error: Callable[[Any], str] = lambda run: told.tell(run.error)
 
 
 def _candidates_for(run: CandidateRun) -> str:
@@ -122,6 +124,21 @@ class Row:
 
 def kind_of(run: Run) -> Kind:
     return next(kind for kind in KINDS.values() if kind.model is type(run))
+
+
+def find(uuids: Collection[UUID]) -> dict[str, Run]:
+    """Runs of every kind by their uuids, with what tells their names."""
+    found: dict[str, Run] = {}
+    for kind in KINDS.values():
+        if len(found) < len(uuids):
+            found |= {str(run.uuid): run for run in kind.model._default_manager.select_related(*kind.related).filter(uuid__in=uuids)}
+    return found
+
+
+def name(run: Run) -> str:
+    """What a run is, in a line."""
+    kind = kind_of(run)
+    return " · ".join(filter(None, (f"{kind.title}: {kind.name(run)}", kind.detail(run))))
 
 
 def tell(run: Run) -> Row:

@@ -9,17 +9,18 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from alignment import decisions, search
 from alignment.models import SKU, Actor, AuditEvent, Decision, Group, GroupChange, Pair, User
-from review import history, lists
+from review import history, lists, run_list
 from review.lists import Column, Filter, Sort, Text, from_day, to_day
 from review.permissions import admin_required, person
 from review.templatetags.listings import language
+from review.templatetags.numbers import thousands
 
 MOST_PEOPLE = 500
 POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
@@ -52,6 +53,12 @@ ACTIONS: dict[str, Promise] = {
     "reactivate person": _("Reactivated an account"),
     "create token": _("Made an API token"),
     "revoke token": _("Revoked an API token"),
+}
+# Acts whose subject is kept as a word and a number.
+NUMBERED: dict[str, Promise] = {
+    "forget note": _("Decision %(number)s"),
+    "mark known pair": _("Pair %(number)s"),
+    "retire known pair": _("Pair %(number)s"),
 }
 
 
@@ -123,11 +130,13 @@ def _complete(rows: list[Any]) -> None:
     events = [row for row in rows if not is_decision(row)]
     users = history.people(row.actor for row in events)
     named = {row.subject for row in events if _uuid(row.subject)}
+    runs = run_list.find({run for row in events if (run := _uuid(str(row.detail.get("run", ""))))})
     skus = {str(sku.uuid): sku for sku in SKU.objects.filter(uuid__in=named)} if named else {}
     for row in rows:
         row.line = told.get(row.pk) if is_decision(row) else None
         row.user = row.line.user if row.line else users.get(row.actor)
         row.sku = None if row.line else skus.get(row.subject)
+        row.run = None if row.line else runs.get(str(row.detail.get("run", "")))
 
 
 def _who(row: Any) -> Any:
@@ -154,8 +163,22 @@ def _shown(row: Any) -> Text | str:
         return Text(_subject(row), "und")
     if _act(row):
         pairs = int(row.detail.get("pairs", row.detail.get("withdrawn", 0)))
-        return ngettext("%(count)s pair", "%(count)s pairs", pairs) % {"count": pairs}
+        return ngettext("%(count)s pair", "%(count)s pairs", pairs) % {"count": thousands(pairs)}
+    if row.action == "retry scoring" and (sets := _number(row)):
+        return ngettext("%(count)s candidate set", "%(count)s candidate sets", sets) % {"count": thousands(sets)}
+    if row.run:
+        return run_list.name(row.run)
+    if row.action == "publish policy" and "category" in row.detail:
+        category = row.detail["category"] or gettext("All categories")
+        return gettext("%(category)s, version %(number)s") % {"category": category, "number": row.detail["version"]}
+    if row.action in NUMBERED and (number := _number(row)):
+        return NUMBERED[row.action] % {"number": number}
     return Text(_subject(row), row.sku.language if row.sku else "und")
+
+
+def _number(row: Any) -> int:
+    """The number in a subject such as "pair 12" or "12 candidate sets"; 0 where there is none."""
+    return next((int(word) for word in str(row.subject).split() if word.isascii() and word.isdigit()), 0)
 
 
 def _act(row: Any) -> str:
@@ -168,6 +191,8 @@ def _link(row: Any) -> str:
         return reverse("pair", args=[row.pair_id])
     if act := _act(row):
         return reverse("bulk-act", args=[act])
+    if row.run:
+        return reverse(run_list.kind_of(row.run).page, args=[row.run.uuid])
     return reverse("sku", args=[row.sku.uuid]) if row.sku else ""
 
 
