@@ -15,13 +15,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from alignment import told
-from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun, ExportRun, ImportRun, PolicyRollout, Run, ScoringRun
+from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun, ExportRun, ImportRun, PolicyRollout, Run, ScoringRun, User
 from review import lists
 from review.lists import Column, Filter, Sort
 from review.pace import Pace, pace
 from review.templatetags.numbers import thousands
 
 ROLLOUT = "rollout"
+SYSTEM = "system"
+MOST_PEOPLE = 500
 Status = Run.Status
 
 
@@ -194,6 +196,23 @@ def _in_status(rows: QuerySet[Any], status: str) -> QuerySet[Any]:
     return rows.filter(finished_at__isnull=status != Status.DONE) if status in (Status.DONE, Status.RUNNING) else rows.none()
 
 
+def _by(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    if not (value.isascii() and value.isdigit() and len(value) < 19):
+        return rows.filter(**{_author(rows): None}) if value == SYSTEM else rows.none()
+    if rows.model is PolicyRollout:
+        return rows.filter(policy__author__in=Actor.objects.filter(user=int(value)).values("pk"))
+    return rows.filter(author=int(value))
+
+
+def _author(rows: QuerySet[Any]) -> str:
+    return "policy__author" if rows.model is PolicyRollout else "author"
+
+
+def _people() -> list[tuple[str, Any]]:
+    named = User.objects.order_by("username").values_list("pk", "username")[:MOST_PEOPLE]
+    return [*((str(pk), name) for pk, name in named), (SYSTEM, gettext_lazy("the system"))]
+
+
 def complete(rows: list[Any]) -> None:
     """Have each row say itself, as `told`."""
     for row in rows:
@@ -226,6 +245,7 @@ RUNS = lists.List(
     filters=[
         Filter("kind", gettext_lazy("Kind"), _of_kind, choices=lambda: list(TITLES.items())),
         Filter("status", gettext_lazy("State"), _in_status, choices=lambda: list(Status.choices)),
+        Filter("who", gettext_lazy("Started by"), _by, choices=_people),
         Filter("from", gettext_lazy("From"), lists.from_day("created_at"), kind="date"),
         Filter("to", gettext_lazy("To"), lists.to_day("created_at"), kind="date"),
     ],
