@@ -18,3 +18,8 @@ def start(*, upload: BinaryIO, file_name: str, author: User) -> EvaluationRun:
         detail = {"run": str(run.uuid)}
         AuditEvent.objects.create(actor=Actor.of(author).uuid, action="evaluate file", subject=name[:200], detail=detail)
     return run
+
+
+def sweep() -> None:
+    """Delete the labelled files of evaluations that ended long ago; the reports stay."""
+    runs.delete_old_files(EvaluationRun)

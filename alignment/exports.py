@@ -10,9 +10,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
-from alignment import export, groups, runs
+from alignment import export, groups, runs, told
 from alignment.models import Actor, AuditEvent, ExportRun, Group, User
 
 KEPT_FOR = timedelta(days=7)
@@ -61,7 +60,7 @@ def write(run_id: int) -> None:
         part.unlink(missing_ok=True)
     except OSError as error:
         part.unlink(missing_ok=True)
-        runs.finish(run, error=_("The server could not write the file (%(fault)s).") % {"fault": error.strerror})
+        runs.finish(run, error=told.NOT_WRITTEN % {"fault": error.strerror})
     else:
         part.replace(final)
         expires = timezone.now() + KEPT_FOR

@@ -98,7 +98,7 @@ def _route_pair(pair: Pair, candidates: Sequence[Candidate], policies: Policies,
     `stated` keeps the facts of SKUs read so far: only those of pairs that would be accepted under a policy with guards are read at all.
     """
     newest: dict[int, Candidate] = {candidate.query_id: candidate for candidate in candidates if candidate.score is not None}
-    waiting = any(c.set.status in (Status.PENDING, Status.CLAIMED) for c in candidates)
+    waiting = any(c.set.status in (Status.PENDING, Status.CLAIMED, Status.ASIDE) for c in candidates)
     if pair.query_id not in newest and newest:
         pair.query_id = next(iter(newest))
     other = pair.left_id if pair.query_id == pair.right_id else pair.right_id

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
@@ -40,6 +42,7 @@ TASKS: dict[type[Run], str] = {
     ImportRun: wake_ups.IMPORT,
     ExportRun: wake_ups.EXPORT,
     CategoryChange: wake_ups.CHANGE_CATEGORIES,
+    ScoringRun: wake_ups.FOLLOW_SCORING_RUN,
 }
 
 
@@ -63,8 +66,7 @@ def note(run: Run, what: RunEvent.What, *, author: User | None = None, text: str
 
 def find(uuid: UUID | str) -> Run | None:
     """The run of whatever kind that has this uuid."""
-    kinds: tuple[type[Run], ...] = (*TASKS, ScoringRun)
-    for kind in kinds:
+    for kind in TASKS:
         if found := kind._default_manager.select_related("author").filter(uuid=uuid).first():
             return found
     return None
@@ -131,13 +133,15 @@ def finish(run: Run, *, error: str = "", warning: str = "", **results: Any) -> N
 
 
 def cancel(run: Run, *, by: User | None = None) -> bool:
-    """Whether there was anything to cancel. What it stored stays."""
+    """Whether there was anything to cancel. What it stored stays, and scoring sets aside what still waits of it."""
     with transaction.atomic():
         unfinished = type(run)._default_manager.filter(UNFINISHED, pk=run.pk)
         if not unfinished.update(status=Status.CANCELLED, finished_at=timezone.now()):
             return False
         note(run, What.CANCELLED, author=by)
         _audit("cancel run", run, by)
+        if isinstance(run, ScoringRun):
+            wake(run)
     return True
 
 
@@ -145,7 +149,9 @@ def retry(run: Run, *, by: User) -> bool:
     """Have a failed or cancelled run taken again; it goes on where it stopped where its kind can. Whether it was one."""
     with transaction.atomic():
         over = type(run)._default_manager.filter(pk=run.pk, status__in=[Status.FAILED, Status.CANCELLED])
-        if not over.update(status=Status.WAITING, error="", finished_at=None, seen_at=None):
+        # Sets that wait are scored by whoever claims them: a scoring run waits for no worker of its own.
+        again = Status.RUNNING if isinstance(run, ScoringRun) else Status.WAITING
+        if not over.update(status=again, error="", finished_at=None, seen_at=None):
             return False
         note(run, What.RETRIED, author=by)
         _audit("retry run", run, by)
@@ -160,10 +166,34 @@ def _audit(action: str, run: Run, by: User | None) -> None:
         )
 
 
+def kept_days(kind: type[Run]) -> int | None:
+    """How long a run's uploaded file is kept after it ended. None for a kind that has none."""
+    return {ImportRun: settings.IMPORTED_FILES_DAYS, EvaluationRun: settings.LABELLED_FILES_DAYS}.get(kind)
+
+
+def file_goes_at(run: ImportRun | EvaluationRun) -> datetime | None:
+    """When a run's uploaded file is deleted. None where it is gone, or the run may still read it."""
+    days = kept_days(type(run))
+    return run.finished_at + timedelta(days=days) if days and run.stored_path and run.finished_at and not run.unfinished else None
+
+
+def delete_old_files(kind: type[ImportRun] | type[EvaluationRun]) -> None:
+    """Delete the uploaded files of runs that ended long ago; the runs stay, and say so."""
+    days = kept_days(kind) or 0
+    over = kind._default_manager.exclude(UNFINISHED).exclude(stored_path="")
+    over = over.filter(finished_at__lt=timezone.now() - timedelta(days=days))
+    for run in over[:100]:
+        with transaction.atomic():
+            # One that somebody starts again meanwhile keeps its file.
+            if over.filter(pk=run.pk).update(stored_path=""):
+                Path(run.stored_path).unlink(missing_ok=True)
+                note(run, What.EXPIRED)
+
+
 def resume_interrupted() -> None:
     """Wake runs that wait, and those whose worker stopped telling how far it is."""
     now = timezone.now()
     waiting = Q(status=Status.WAITING, created_at__lt=now - timedelta(seconds=30))
-    for kind in TASKS:
+    for kind in TASKS.keys() - {ScoringRun}:
         for run in kind._default_manager.filter(waiting | Q(status=Status.RUNNING, seen_at__lt=now - STALLED_AFTER)):
             wake(run)

@@ -13,7 +13,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Length
 from django.utils import timezone
 
-from alignment import decisions, logbook, open_pairs, pair_routes, rendering, scoring_runs, wake_ups
+from alignment import decisions, logbook, open_pairs, pair_routes, rendering, scoring_runs, told, wake_ups
 from alignment.models import (
     Actor,
     AuditEvent,
@@ -72,29 +72,38 @@ def claim(*, holder: str, token_budget: int) -> list[CandidateSet]:
 
     A set that failed in company comes alone. The attempt is counted here, so that a set that kills its process is counted too.
     """
-    now = timezone.now()
-    with transaction.atomic():
-        waiting = CandidateSet.objects.filter(Q(not_before__isnull=True) | Q(not_before__lte=now), status=Status.PENDING)
-        rows = list(waiting.select_for_update(skip_locked=True).order_by(F("interactive").desc(), "id")[:LOOK_AHEAD])
-        if not rows:
-            return []
-        sizes = _estimated_tokens([row.pk for row in rows])
-        chosen: list[CandidateSet] = []
-        budget = token_budget
-        for row in rows:
-            if chosen and (row.alone or row.interactive != chosen[0].interactive or sizes[row.pk] > budget):
-                break
-            chosen.append(row)
-            budget -= sizes[row.pk]
-            if row.alone:
-                break
-        held = {
-            "status": Status.CLAIMED,
-            "holder": holder,
-            "attempts": F("attempts") + 1,
-            "lease_expires_at": now + timedelta(seconds=settings.SCORING_LEASE_SECONDS),
-        }
-        return [row for row in chosen if CandidateSet.objects.filter(pk=row.pk, status=Status.PENDING).update(**held) == 1]
+    while True:
+        with transaction.atomic():
+            rows = _first_waiting()
+            if not rows:
+                return []
+            if not scoring_runs.stopped(rows):
+                return _take(rows, holder=holder, token_budget=token_budget)
+
+
+def _first_waiting() -> list[CandidateSet]:
+    waiting = CandidateSet.objects.filter(Q(not_before__isnull=True) | Q(not_before__lte=timezone.now()), status=Status.PENDING)
+    return list(waiting.select_for_update(skip_locked=True).order_by(F("interactive").desc(), "id")[:LOOK_AHEAD])
+
+
+def _take(rows: Sequence[CandidateSet], *, holder: str, token_budget: int) -> list[CandidateSet]:
+    sizes = _estimated_tokens([row.pk for row in rows])
+    chosen: list[CandidateSet] = []
+    budget = token_budget
+    for row in rows:
+        if chosen and (row.alone or row.interactive != chosen[0].interactive or sizes[row.pk] > budget):
+            break
+        chosen.append(row)
+        budget -= sizes[row.pk]
+        if row.alone:
+            break
+    held = {
+        "status": Status.CLAIMED,
+        "holder": holder,
+        "attempts": F("attempts") + 1,
+        "lease_expires_at": timezone.now() + timedelta(seconds=settings.SCORING_LEASE_SECONDS),
+    }
+    return [row for row in chosen if CandidateSet.objects.filter(pk=row.pk, status=Status.PENDING).update(**held) == 1]
 
 
 def _estimated_tokens(set_ids: Sequence[int]) -> dict[int, int]:
@@ -274,7 +283,8 @@ def retry(*, sets: QuerySet[CandidateSet], user: User) -> int:
             some = ids[start : start + AT_ONCE]
             CandidateSet.objects.filter(pk__in=some).update(status=Status.PENDING, attempts=0, error="", not_before=None)
             scoring_runs.join(run, some)
-        AuditEvent.objects.create(actor=Actor.of(user).uuid, action="retry scoring", subject=f"{len(ids)} candidate sets")
+        detail = {"kind": run._meta.model_name, "run": str(run.uuid), "sets": len(ids)}
+        AuditEvent.objects.create(actor=Actor.of(user).uuid, action="retry scoring", subject=f"{len(ids)} candidate sets", detail=detail)
         wake_ups.wake()
     return len(ids)
 
@@ -283,8 +293,9 @@ def sweep() -> int:
     """Free the claims that died, and wake whoever can work. Returns how many claims were freed."""
     freed = 0
     for row in CandidateSet.objects.filter(status=Status.CLAIMED, lease_expires_at__lt=timezone.now()).order_by("id")[:500]:
-        _give_back(row, error="The process that scored this set died or hung.", not_before=None)
+        _give_back(row, error=told.SET_LOST, not_before=None)
         freed += 1
+    scoring_runs.follow_interrupted()
     scoring_runs.finish_over()
     if CandidateSet.objects.filter(status=Status.PENDING).exists():
         wake_ups.wake()
@@ -293,6 +304,7 @@ def sweep() -> int:
 
 def set_waiting(sets: Q) -> int:
     """Have sets scored anew: their inputs changed. A result still being computed for the old inputs is told by its generation."""
+    scoring_runs.asked_anew(sets)
     return CandidateSet.objects.filter(sets).update(
         status=Status.PENDING,
         holder="",

@@ -1,6 +1,7 @@
 """Scoring in rows that people can follow: why sets wait, for whom, and how many of them are scored.
 
-Nothing is scored by a run: sets are claimed as they wait. A run only counts those that joined it.
+Nothing is scored by a run: sets are claimed as they wait. A run only counts those that joined it, and one that is cancelled sets aside
+those that still wait.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from alignment import runs
+from alignment import runs, wake_ups
 from alignment.models import ApiToken, CandidateRun, CandidateSet, Run, ScoringRun, User
 
 Kind, Status = ScoringRun.Kind, Run.Status
+AT_ONCE = 500
 
 
 def start(kind: ScoringRun.Kind, *, author: User | None = None) -> ScoringRun:
@@ -30,7 +32,8 @@ def of_candidates(run: CandidateRun) -> ScoringRun:
 def of_posts(token: ApiToken) -> ScoringRun:
     """The scoring of what a token posts today."""
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    today = ScoringRun.objects.filter(kind=Kind.POSTED, token=token, created_at__gte=midnight).first()
+    # What is posted after somebody cancelled was not meant by it.
+    today = ScoringRun.objects.filter(kind=Kind.POSTED, token=token, created_at__gte=midnight).exclude(status=Status.CANCELLED).first()
     return today or _start(ScoringRun(kind=Kind.POSTED, token=token, author=token.user))
 
 
@@ -62,13 +65,60 @@ def failed(one: CandidateSet) -> None:
     _count("sets_failed", Counter([one.scoring_run_id] if one.scoring_run_id else []))
 
 
+def asked_anew(sets: Q) -> None:
+    """Sets whose inputs changed wait for that now: a cancelled run that they were of has no say in it."""
+    stopped = CandidateSet.objects.filter(sets, scoring_run__status=Status.CANCELLED)
+    left = dict(stopped.order_by().values_list("scoring_run").annotate(count=Count("id")))
+    if left:
+        stopped.filter(status=CandidateSet.Status.ASIDE).update(status=CandidateSet.Status.PENDING)
+        stopped.update(scoring_run=None)
+        _count("sets", {run: -count for run, count in left.items()})
+
+
+def stopped(sets: Collection[CandidateSet]) -> set[int]:
+    """Those of some waiting sets that a cancelled run asked for: set aside, they are nobody's to claim."""
+    wanted = {one.scoring_run_id for one in sets if one.scoring_run_id}
+    cancelled = set(ScoringRun.objects.filter(pk__in=wanted, status=Status.CANCELLED).values_list("pk", flat=True)) if wanted else set()
+    found = {one.pk for one in sets if one.scoring_run_id in cancelled}
+    CandidateSet.objects.filter(pk__in=found, status=CandidateSet.Status.PENDING).update(status=CandidateSet.Status.ASIDE)
+    return found
+
+
+def follow(run_id: int) -> None:
+    """Set aside what waits of a run that was cancelled, put back what was set aside of one that goes on; some at a time."""
+    while _follow_some(run_id):
+        pass
+
+
+def _follow_some(run_id: int) -> bool:
+    with transaction.atomic():
+        # Held, so that whoever cancels or goes on meanwhile comes after this chunk.
+        run = ScoringRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
+        if run is None:
+            return False
+        waits, aside = CandidateSet.Status.PENDING, CandidateSet.Status.ASIDE
+        here, there = (waits, aside) if run.status == Status.CANCELLED else (aside, waits)
+        sets = CandidateSet.objects.select_for_update(skip_locked=True).filter(scoring_run=run, status=here)
+        ids = list(sets.order_by("id").values_list("pk", flat=True)[:AT_ONCE])
+        moved = CandidateSet.objects.filter(pk__in=ids, status=here).update(status=there)
+        if moved and there == waits:
+            wake_ups.wake()
+    return moved > 0
+
+
+def follow_interrupted() -> None:
+    """Follow the runs whose worker ended before all their sets stood where their state says."""
+    for run_id in ScoringRun.objects.filter(status__in=[Status.RUNNING, Status.CANCELLED]).values_list("pk", flat=True):
+        follow(run_id)
+
+
 def _count(field: str, more: Mapping[int, int]) -> None:
     # In one order, so that no two transactions wait for each other.
     for pk in sorted(more):
-        changed = {field: F(field) + more[pk]}
+        run = ScoringRun.objects.filter(pk=pk)
+        run.update(**{field: F(field) + more[pk]}, seen_at=timezone.now())
         if field == "sets" and more[pk] > 0:
-            changed |= {"status": Status.RUNNING, "finished_at": None}  # type: ignore[dict-item]
-        ScoringRun.objects.filter(pk=pk).update(**changed, seen_at=timezone.now())
+            run.filter(status=Status.DONE).update(status=Status.RUNNING, finished_at=None)
     if more:
         _finish(ScoringRun.objects.filter(pk__in=more))
 

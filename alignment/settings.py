@@ -218,6 +218,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 UPLOAD_LIMIT_MB = whole_number("UPLOAD_LIMIT_MB", 512, 1, 10_000)
 IMPORTED_FILES_DAYS = whole_number("IMPORTED_FILES_DAYS", 30, 1, 3650)
+LABELLED_FILES_DAYS = whole_number("LABELLED_FILES_DAYS", 30, 1, 3650)
 # Counts requests of a token. In files, so that every web process of a machine counts the same and no Redis is needed to answer.
 CACHES = {
     "default": {
@@ -229,6 +230,7 @@ CACHES = {
 
 # Language and time
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["review.formats"]
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "review" / "locale"]
 FORMAT_MODULE_PATH = "review.formats"

@@ -8,3 +8,4 @@ urlpatterns = [
 ]
 
 handler400 = "review.views.errors.bad_request"
+handler500 = "review.views.errors.broken"

@@ -16,6 +16,7 @@ SCORE, SWEEP, ROLL_OUT, IMPORT = "workers.score_waiting", "workers.sweep", "work
 EVALUATE = "workers.evaluate"
 BUILD_CANDIDATES = "workers.build_candidates"
 EXPORT, CHANGE_CATEGORIES = "workers.export_groups", "workers.change_categories"
+FOLLOW_SCORING_RUN = "workers.follow_scoring_run"
 # Minutes of work have a worker of their own: what is short, and what frees dead claims, never waits behind them.
 QUEUES = {SCORE: "gpu", IMPORT: "long", EVALUATE: "long", BUILD_CANDIDATES: "long"}
 

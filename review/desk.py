@@ -172,6 +172,9 @@ def _wrong(unscored: Amount, *, workers: int) -> list[Line]:
         lines.append(Line(_("No worker runs, so nothing is scored"), unscored, _first("scoring"), beside=_("sets wait")))
     if (failed := bounded(CandidateSet.objects.filter(status=CandidateSet.Status.PARKED))).number:
         lines.append(Line(_("Sets that failed"), failed, _first("scoring")))
+    if (aside := bounded(CandidateSet.objects.filter(status=CandidateSet.Status.ASIDE))).number:
+        cancelled = f"{_first('runs')}?kind=scoring&status={Run.Status.CANCELLED}"
+        lines.append(Line(_("Scoring was cancelled"), aside, cancelled, beside=_("sets wait until it goes on")))
     if (conflicts := bounded(Conflict.objects.all())).number:
         lines.append(Line(_("Conflicts"), conflicts, _first("conflicts")))
     imports = ImportRun.objects.filter(created_at__gte=timezone.now() - RECENT).order_by("-pk")[:LOOKED_AT]

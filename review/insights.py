@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,8 +19,8 @@ from review import figures
 from review.effects import ROUTES
 from review.intervals import wilson
 from review.models import DecisionDay, Figures, RouteDay
-from review.templatetags.listings import language
-from review.templatetags.numbers import in_percent
+from review.templatetags.listings import language, percent
+from review.templatetags.numbers import thousands
 
 DAYS = 30
 MOST_PEOPLE = 8
@@ -89,9 +88,7 @@ def _plain(value: float | int | None) -> str:
 
 
 def _written(value: float | int | None, unit: str) -> str:
-    if value is None:
-        return "–"
-    return in_percent(number_format(100 * value, 1)) if unit == "%" else number_format(value, force_grouping=True)
+    return percent(value) if value is None or unit == "%" else thousands(value)
 
 
 def of(category: Category | None) -> Insights:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
@@ -13,12 +14,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun, ExportRun, ImportRun, PolicyRollout, Run, ScoringRun
+from alignment import told
+from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun, ExportRun, ImportRun, PolicyRollout, Run, ScoringRun, User
 from review import lists
 from review.lists import Column, Filter, Sort
 from review.pace import Pace, pace
+from review.templatetags.numbers import thousands
 
 ROLLOUT = "rollout"
+SYSTEM = "system"
+MOST_PEOPLE = 500
 Status = Run.Status
 
 
@@ -35,7 +40,8 @@ class Kind:
     page: str = "run"
     related: tuple[str, ...] = ("author",)
     cancels: bool = True
-    error: Callable[[Any], str] = lambda run: str(run.error)
+    again: Promise = gettext_lazy("Start it again")
+    error: Callable[[Any], str] = lambda run: told.tell(run.error)
 
 
 def _candidates_for(run: CandidateRun) -> str:
@@ -50,9 +56,11 @@ def _scoring_for(run: ScoringRun) -> str:
     return run.token.name if run.token else ""
 
 
-def _failed_sets(run: ScoringRun) -> str:
-    failed = run.sets_failed
-    return ngettext("%(count)s set failed", "%(count)s sets failed", failed) % {"count": failed} if failed else ""
+def _without_score(run: ScoringRun) -> str:
+    failed, left = run.sets_failed, run.sets_left if run.status == Status.CANCELLED else 0
+    said = [ngettext("%(count)s set failed", "%(count)s sets failed", failed) % {"count": thousands(failed)}] if failed else []
+    said += [ngettext("%(count)s set not scored", "%(count)s sets not scored", left) % {"count": thousands(left)}] if left else []
+    return " · ".join(said)
 
 
 def _export_of(run: ExportRun) -> str:
@@ -83,8 +91,8 @@ KINDS: dict[str, Kind] = {
         "sets_done",
         "sets",
         related=("author", "token", "candidates__source"),
-        cancels=False,
-        error=_failed_sets,
+        again=gettext_lazy("Score the rest"),
+        error=_without_score,
     ),
     "categories": Kind(
         gettext_lazy("Change of categories"), CategoryChange, str, lambda run: run.get_kind_display(), "rescored", "", cancels=False
@@ -109,6 +117,7 @@ class Row:
     pace: Pace
     run: Run | None
     cancels: bool
+    again: Promise | str = ""
 
     @property
     def unfinished(self) -> bool:
@@ -117,6 +126,21 @@ class Row:
 
 def kind_of(run: Run) -> Kind:
     return next(kind for kind in KINDS.values() if kind.model is type(run))
+
+
+def find(uuids: Collection[UUID]) -> dict[str, Run]:
+    """Runs of every kind by their uuids, with what tells their names."""
+    found: dict[str, Run] = {}
+    for kind in KINDS.values():
+        if len(found) < len(uuids):
+            found |= {str(run.uuid): run for run in kind.model._default_manager.select_related(*kind.related).filter(uuid__in=uuids)}
+    return found
+
+
+def name(run: Run) -> str:
+    """What a run is, in a line."""
+    kind = kind_of(run)
+    return " · ".join(filter(None, (f"{kind.title}: {kind.name(run)}", kind.detail(run))))
 
 
 def tell(run: Run) -> Row:
@@ -136,6 +160,7 @@ def tell(run: Run) -> Row:
         pace(run, done=getattr(run, kind.done), of=of or None),
         run,
         kind.cancels,
+        kind.again,
     )
 
 
@@ -171,6 +196,23 @@ def _in_status(rows: QuerySet[Any], status: str) -> QuerySet[Any]:
     return rows.filter(finished_at__isnull=status != Status.DONE) if status in (Status.DONE, Status.RUNNING) else rows.none()
 
 
+def _by(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    if not (value.isascii() and value.isdigit() and len(value) < 19):
+        return rows.filter(**{_author(rows): None}) if value == SYSTEM else rows.none()
+    if rows.model is PolicyRollout:
+        return rows.filter(policy__author__in=Actor.objects.filter(user=int(value)).values("pk"))
+    return rows.filter(author=int(value))
+
+
+def _author(rows: QuerySet[Any]) -> str:
+    return "policy__author" if rows.model is PolicyRollout else "author"
+
+
+def _people() -> list[tuple[str, Any]]:
+    named = User.objects.order_by("username").values_list("pk", "username")[:MOST_PEOPLE]
+    return [*((str(pk), name) for pk, name in named), (SYSTEM, gettext_lazy("the system"))]
+
+
 def complete(rows: list[Any]) -> None:
     """Have each row say itself, as `told`."""
     for row in rows:
@@ -203,6 +245,7 @@ RUNS = lists.List(
     filters=[
         Filter("kind", gettext_lazy("Kind"), _of_kind, choices=lambda: list(TITLES.items())),
         Filter("status", gettext_lazy("State"), _in_status, choices=lambda: list(Status.choices)),
+        Filter("who", gettext_lazy("Started by"), _by, choices=_people),
         Filter("from", gettext_lazy("From"), lists.from_day("created_at"), kind="date"),
         Filter("to", gettext_lazy("To"), lists.to_day("created_at"), kind="date"),
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
-from alignment import candidate_runs, candidates, rendering, runs, wake_ups
+from alignment import candidate_runs, candidates, rendering, runs, told, wake_ups
 from alignment.models import CandidateRun, Category
 from workers.retrieval import Catalogue, Retriever, encoder
 from workers.retrieval.restriction import Restriction
@@ -42,7 +42,7 @@ def work(run_id: int, *, say: Say = lambda done, of: None) -> CandidateRun | Non
         runs.finish(run, error=str(error))
     except Exception as error:
         logger.exception("Building candidates (%s) failed", run.uuid)
-        runs.finish(run, error=f"Building met a fault of its own ({type(error).__name__}); what was stored until then is kept.")
+        runs.finish(run, error=told.BUILDING_FAILED % {"fault": type(error).__name__})
     else:
         runs.finish(run)
     run.refresh_from_db()
@@ -52,7 +52,7 @@ def work(run_id: int, *, say: Say = lambda done, of: None) -> CandidateRun | Non
 def _build(run: CandidateRun, say: Say) -> None:
     skus = _read(run)
     if len(skus.ids) < 2:
-        raise NothingToCompare("There are fewer than two listed SKUs: import a catalogue first.")
+        raise NothingToCompare(told.TOO_FEW)
     runs.note(run, runs.What.READ, text=f"{len(skus.ids):,}")
     progress = _Progress(run, say, done=candidate_runs.built(run).count())
     with runs.heartbeat(run):

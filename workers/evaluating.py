@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from alignment import rerank, runs
+from alignment import rerank, runs, told
 from alignment.models import Actor, Category, EvaluationRun, RerankRequest, ScoringModel
 from alignment.policies import Policies, fill_in
 from workers.evaluation import labelled, report, systems
@@ -38,6 +38,9 @@ def evaluate(run_id: int) -> None:
     run = runs.take(EvaluationRun, run_id)
     if run is None:
         return
+    if not run.stored_path:
+        runs.finish(run, error=told.FILE_GONE)
+        return
     try:
         with runs.heartbeat(run):
             found = _report(run, labelled.read(Path(run.stored_path)))
@@ -47,7 +50,7 @@ def evaluate(run_id: int) -> None:
         return
     except Exception as error:
         logger.exception("The evaluation %s failed", run.uuid)
-        runs.finish(run, error=f"The evaluation met a fault of its own ({type(error).__name__}).")
+        runs.finish(run, error=told.EVALUATING_FAILED % {"fault": type(error).__name__})
     else:
         runs.finish(run, report=found)
 
@@ -114,7 +117,7 @@ def _answered(run: EvaluationRun, request: RerankRequest, sets: int, done: int) 
         if request.status == RerankRequest.Status.ANSWERED:
             return request
         if request.finished_at is not None:
-            raise NotScored(f"The model could not score set {done + 1}: {request.error}")
+            raise NotScored(told.NOT_SCORED % {"number": done + 1, "error": request.error})
         if time.monotonic() > until:
             rerank.give_up(request)
-            raise NotScored("No worker answered for ten minutes. Start one that scores, then evaluate again.")
+            raise NotScored(told.NO_ANSWER)

@@ -24,14 +24,15 @@ def score_waiting() -> None:
 
 @shared_task(name="workers.sweep")
 def sweep() -> None:
-    """Free claims that died and go on with rollouts that a killed worker left."""
-    from alignment import exports, rerank, rollout, runs, scoring, wake_ups
+    """Free claims that died, go on with what a killed worker left, and delete files whose time is over."""
+    from alignment import evaluations, exports, rerank, rollout, runs, scoring, wake_ups
     from alignment.importing import uploads
 
     scoring.sweep()
     rerank.clear()
     uploads.sweep()
     exports.sweep()
+    evaluations.sweep()
     runs.resume_interrupted()
     if rollout.waiting():
         wake_ups.wake(wake_ups.ROLL_OUT)
@@ -77,6 +78,14 @@ def export_groups(run_id: int) -> None:
     from alignment import exports
 
     exports.write(run_id)
+
+
+@shared_task(name="workers.follow_scoring_run")
+def follow_scoring_run(run_id: int) -> None:
+    """Set aside what waits of a cancelled scoring run, or put it back when it goes on."""
+    from alignment import scoring_runs
+
+    scoring_runs.follow(run_id)
 
 
 @shared_task(name="workers.change_categories")

@@ -224,14 +224,6 @@ def discard(kept: Upload) -> None:
 
 def sweep() -> None:
     """Discard what nobody imported for a day, and the files of imports that ended long ago."""
-    now = timezone.now()
-    for kept in Upload.objects.filter(created_at__lt=now - KEPT_FOR)[:100]:
+    for kept in Upload.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)[:100]:
         discard(kept)
-    over = ImportRun.objects.exclude(runs.UNFINISHED).exclude(stored_path="")
-    over = over.filter(finished_at__lt=now - timedelta(days=settings.IMPORTED_FILES_DAYS))
-    for run in over[:100]:
-        with transaction.atomic():
-            # One that somebody starts again meanwhile keeps its file.
-            if over.filter(pk=run.pk).update(stored_path=""):
-                Path(run.stored_path).unlink(missing_ok=True)
-                runs.note(run, runs.What.EXPIRED)
+    runs.delete_old_files(ImportRun)

@@ -101,6 +101,7 @@ class CandidateSet(models.Model):
         CLAIMED = "claimed", "Being scored"
         SCORED = "scored", "Scored"
         PARKED = "parked", "Failed"
+        ASIDE = "aside", "Set aside"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     query = models.ForeignKey(SKU, on_delete=models.PROTECT, related_name="candidate_sets")
@@ -139,11 +140,13 @@ class CandidateSet(models.Model):
                 condition=Q(status="claimed", lease_expires_at__isnull=False) | (~Q(status="claimed") & Q(lease_expires_at__isnull=True)),
                 name="a_claimed_set_and_no_other_has_a_lease",
             ),
+            models.CheckConstraint(condition=~Q(status="aside") | Q(scoring_run__isnull=False), name="a_set_aside_belongs_to_a_run"),
         ]
         indexes = [
             models.Index(F("interactive").desc(), F("id"), condition=Q(status="pending"), name="waiting_sets"),
             models.Index(fields=["status", "id"], name="sets_by_status"),
             models.Index(fields=["lease_expires_at"], condition=Q(status="claimed"), name="claimed_sets"),
+            models.Index(fields=["scoring_run", "status", "id"], condition=Q(scoring_run__isnull=False), name="sets_of_a_scoring_run"),
         ]
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ class Run(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.WAITING)
     error = models.TextField(blank=True)
-    author = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    author = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True, help_text="When its worker last told how far it is")
@@ -33,7 +33,11 @@ class Run(models.Model):
     class Meta:
         abstract = True
         ordering = ("-id",)
-        indexes = [models.Index(fields=["created_at", "id"], name="%(class)s_by_time")]
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="%(class)s_by_time"),
+            models.Index(fields=["status", "created_at", "id"], name="%(class)s_by_status"),
+            models.Index(fields=["author", "created_at", "id"], name="%(class)s_by_author"),
+        ]
 
     @property
     def unfinished(self) -> bool:

@@ -10,7 +10,10 @@ from alignment.models.runs import Run
 
 
 class ScoringRun(Run):
-    """Sets that wait for one reason. A set belongs to one run at a time and leaves it when it is scored or has failed."""
+    """Sets that wait for one reason. A set belongs to one run at a time and leaves it when it is scored or has failed.
+
+    Those of a cancelled run are set aside, still the run's, until somebody has it go on.
+    """
 
     class Kind(models.TextChoices):
         CANDIDATES = "candidates", _("New candidates")
@@ -28,6 +31,10 @@ class ScoringRun(Run):
     class Meta(Run.Meta):
         verbose_name = _("scoring run")
         verbose_name_plural = _("scoring runs")
+
+    @property
+    def sets_left(self) -> int:
+        return max(0, self.sets - self.sets_done - self.sets_failed)
 
     def __str__(self) -> str:
         return str(self.get_kind_display())

@@ -12,9 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from alignment import told
 from review import navigation, themes
 
 register = template.Library()
+register.filter("told", told.tell)
 
 
 @register.simple_tag(takes_context=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from django import template
+from django.utils.formats import number_format
 from django.utils.translation import get_language_info, gettext
 
 from review.templatetags.numbers import in_percent
@@ -36,4 +37,4 @@ def language(code: str) -> str:
 @register.filter
 def percent(share: float | None) -> str:
     """A share with one decimal; nothing to divide by is a dash."""
-    return "–" if share is None or share == "" else in_percent(f"{100 * share:.1f}")
+    return "–" if share is None or share == "" else in_percent(f"{number_format(100 * share, 1)}")

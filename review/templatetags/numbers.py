@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import template
+from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
 register = template.Library()
@@ -10,14 +11,14 @@ register = template.Library()
 
 @register.filter
 def thousands(count: float | None) -> str:
-    """35311 as 35,311; what is not known is nothing."""
-    return "" if count is None or count == "" else f"{count:,.0f}"
+    """35311 as 35,311, as the page's language writes it; what is not known is nothing."""
+    return "" if count is None or count == "" else number_format(round(count), force_grouping=True)
 
 
 @register.filter
 def to_ten_thousand(count: int) -> str:
     """A count that stopped there."""
-    return "10,000+" if count > 10_000 else thousands(count)
+    return f"{thousands(10_000)}+" if count > 10_000 else thousands(count)
 
 
 @register.filter
@@ -31,7 +32,9 @@ def megabytes(size: int | None) -> str:
     """Bytes in the unit that reads best."""
     if not size:
         return "0 KB"
-    return f"{size / 1024:,.0f} KB" if size < 1024 * 1024 else f"{size / 1024 / 1024:,.1f} MB"
+    if size < 1024 * 1024:
+        return f"{thousands(size / 1024)} KB"
+    return f"{number_format(size / 1024 / 1024, 1, force_grouping=True)} MB"
 
 
 @register.filter

@@ -17,10 +17,11 @@ from django.views.decorators.http import require_GET
 
 from alignment import decisions, search
 from alignment.models import SKU, Actor, AuditEvent, Decision, Group, GroupChange, Pair, User
-from review import history, lists, revisions
+from review import history, lists, revisions, run_list
 from review.lists import Column, Filter, Sort, Text, from_day, to_day
 from review.permissions import admin_required, person
 from review.templatetags.listings import language
+from review.templatetags.numbers import thousands
 
 MOST_PEOPLE = 500
 POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
@@ -54,6 +55,12 @@ ACTIONS: dict[str, Promise] = {
     "reactivate person": _("Reactivated an account"),
     "create token": _("Made an API token"),
     "revoke token": _("Revoked an API token"),
+}
+# Acts whose subject is kept as a word and a number.
+NUMBERED: dict[str, Promise] = {
+    "forget note": _("Decision %(number)s"),
+    "mark known pair": _("Pair %(number)s"),
+    "retire known pair": _("Pair %(number)s"),
 }
 
 
@@ -125,11 +132,13 @@ def _complete(rows: list[Any]) -> None:
     events = [row for row in rows if not is_decision(row)]
     users = history.people(row.actor for row in events)
     named = {row.subject for row in events if _uuid(row.subject)}
+    runs = run_list.find({run for row in events if (run := _uuid(str(row.detail.get("run", ""))))})
     skus = {str(sku.uuid): sku for sku in SKU.objects.filter(uuid__in=named)} if named else {}
     for row in rows:
         row.line = told.get(row.pk) if is_decision(row) else None
         row.user = row.line.user if row.line else users.get(row.actor)
         row.sku = None if row.line else skus.get(row.subject)
+        row.run = None if row.line else runs.get(str(row.detail.get("run", "")))
 
 
 def _who(row: Any) -> Any:
@@ -147,9 +156,6 @@ def _did(row: Any) -> Any:
 def _subject(row: Any) -> str:
     if row.line:
         return f"{row.pair.left.title[:80]} / {row.pair.right.title[:80]}"
-    if row.action == "publish policy" and "category" in row.detail:
-        named = {"category": row.detail["category"] or _("All categories"), "number": row.detail["version"]}
-        return gettext("%(category)s, version %(number)s") % named
     return row.sku.title[:160] if row.sku else str(row.subject)
 
 
@@ -159,8 +165,22 @@ def _shown(row: Any) -> Text | str:
         return Text(_subject(row), "und")
     if _act(row):
         pairs = int(row.detail.get("pairs", row.detail.get("withdrawn", 0)))
-        return ngettext("%(count)s pair", "%(count)s pairs", pairs) % {"count": pairs}
+        return ngettext("%(count)s pair", "%(count)s pairs", pairs) % {"count": thousands(pairs)}
+    if row.action == "retry scoring" and (sets := _number(row)):
+        return ngettext("%(count)s candidate set", "%(count)s candidate sets", sets) % {"count": thousands(sets)}
+    if row.run:
+        return run_list.name(row.run)
+    if row.action == PUBLISHED and "category" in row.detail:
+        category = row.detail["category"] or gettext("All categories")
+        return gettext("%(category)s, version %(number)s") % {"category": category, "number": row.detail["version"]}
+    if row.action in NUMBERED and (number := _number(row)):
+        return NUMBERED[row.action] % {"number": number}
     return Text(_subject(row), row.sku.language if row.sku else "und")
+
+
+def _number(row: Any) -> int:
+    """The number in a subject such as "pair 12" or "12 candidate sets"; 0 where there is none."""
+    return next((int(word) for word in str(row.subject).split() if word.isascii() and word.isdigit()), 0)
 
 
 def _act(row: Any) -> str:
@@ -175,6 +195,8 @@ def _link(row: Any) -> str:
         return reverse("bulk-act", args=[act])
     if row.action == PUBLISHED and "category_id" in row.detail:
         return reverse("policy", args=[row.detail["category_id"]])
+    if row.run:
+        return reverse(run_list.kind_of(row.run).page, args=[row.run.uuid])
     return reverse("sku", args=[row.sku.uuid]) if row.sku else ""
 
 

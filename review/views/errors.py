@@ -7,12 +7,23 @@ from collections.abc import Callable
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.templatetags.static import static
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         return render(request, "413.html", status=413)
     return render(request, "400.html", status=400)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """What must not break itself: it asks nothing of the database, and goes without its looks where their files were not collected."""
+    try:
+        looks = {"icon": static("review/icon.svg"), "styles": [static(f"review/{name}.css") for name in ("themes", "parts")]}
+    except ValueError:
+        looks = {}
+    return HttpResponse(render_to_string("500.html", looks), status=500)
 
 
 class MethodsInWords:

@@ -48,7 +48,12 @@ def page(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, run: str) -> HttpResponse:
     """One run. htmx asks for its state alone, until it is over."""
     found = get_object_or_404(EvaluationRun.objects.select_related("author"), uuid=run)
-    context = {"run": found, "unfinished": found.unfinished} | (_shown(found.report) if found.report else {})
+    context = {
+        "run": found,
+        "unfinished": found.unfinished,
+        "file_goes_at": runs.file_goes_at(found),
+        "events": runs.events(found),
+    } | (_shown(found.report) if found.report else {})
     template = "review/_evaluation.html" if getattr(request, "htmx", False) else "review/evaluation.html"
     return render(request, template, context)
 

@@ -108,6 +108,7 @@ def detail(request: HttpRequest, run: str) -> HttpResponse:
         "pace": pace(found, done=found.rows_read, of=found.rows_total),
         "row_errors": found.row_errors.all()[:MOST_ERRORS_SHOWN],
         "events": runs.events(found),
+        "file_goes_at": runs.file_goes_at(found),
         "has_errors_file": importing.errors_file(found).is_file(),
     }
     template = "review/_import.html" if getattr(request, "htmx", False) else "review/import.html"

@@ -84,8 +84,6 @@ def cancel(request: HttpRequest, run: str) -> HttpResponse:
     found = _run(run)
     if isinstance(found, CategoryChange):
         messages.error(request, _("A change of categories cannot be stopped halfway; change it back instead."))
-    elif isinstance(found, ScoringRun):
-        messages.error(request, _("Scoring cannot be stopped: candidates without a score would be forgotten."))
     elif runs.cancel(found, by=person(request)):
         messages.info(request, _("Stopped. What was stored until then is kept."))
     else:

@@ -70,6 +70,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "claimed": counts[CandidateSet.Status.CLAIMED],
         "scored": counts[CandidateSet.Status.SCORED],
         "parked": counts[CandidateSet.Status.PARKED],
+        "aside": counts[CandidateSet.Status.ASIDE],
         "total": total,
         "unscored": counts[CandidateSet.Status.PENDING] + counts[CandidateSet.Status.CLAIMED],
         "workers": alive,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from alignment import rerank, runs, wake_ups
+from alignment import evaluations, rerank, runs, wake_ups
 from alignment.models import EvaluationRun
 from tests.factories import make_admin, make_model, make_reviewer
-from workers import evaluating
+from workers import evaluating, tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SET = {
@@ -99,3 +100,42 @@ def test_a_run_is_one_workers_until_that_is_silent(client: Client) -> None:
 def test_reviewers_have_no_evaluations(client: Client) -> None:
     client.force_login(make_reviewer())
     assert client.get("/evaluations/").status_code == 403
+
+
+def ended(client: Client, days: int) -> EvaluationRun:
+    run = uploaded(client, sets(2))
+    evaluating.evaluate(run.pk)
+    EvaluationRun.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=days))
+    run.refresh_from_db()
+    return run
+
+
+def test_a_labelled_file_goes_a_month_after_its_evaluation_ended_and_the_report_stays(client: Client, scorer: None) -> None:
+    old, recent = ended(client, days=31), ended(client, days=29)
+    path = Path(old.stored_path)
+    goes = timezone.localdate() + timedelta(days=1)
+    assert f"is kept until {goes:%Y-%m-%d}" in client.get(f"/evaluations/{recent.uuid}/").content.decode()
+    tasks.sweep()
+    assert not path.exists() and Path(recent.stored_path).exists()
+    page = client.get(f"/evaluations/{old.uuid}/").content.decode()
+    assert "The labelled file is deleted" in page and "Download the whole report" in page and "its time was over" in page
+
+
+@pytest.mark.parametrize("status", ["waiting", "running"])
+def test_an_evaluation_that_can_go_on_keeps_its_file_however_old(client: Client, status: str) -> None:
+    run = uploaded(client, sets(2))
+    long_ago = timezone.now() - timedelta(days=400)
+    EvaluationRun.objects.filter(pk=run.pk).update(status=status, created_at=long_ago, seen_at=long_ago)
+    evaluations.sweep()
+    assert Path(run.stored_path).exists()
+
+
+def test_an_evaluation_whose_file_is_gone_offers_no_new_start_and_says_why_when_it_gets_one(client: Client) -> None:
+    run = uploaded(client, sets(2))
+    client.post(f"/evaluations/{run.uuid}/cancel/")
+    EvaluationRun.objects.update(finished_at=timezone.now() - timedelta(days=31))
+    evaluations.sweep()
+    assert "/retry/" not in client.get(f"/evaluations/{run.uuid}/").content.decode()
+    client.post(f"/runs/{run.uuid}/retry/")
+    evaluating.evaluate(run.pk)
+    assert "Its file was deleted" in client.get(f"/evaluations/{run.uuid}/").content.decode()

@@ -145,7 +145,7 @@ def test_the_queries_are_few_and_do_not_grow(client, admin, django_assert_max_nu
     for _ in range(5):
         factories.make_pair(0.8)
         factories.make_set(factories.make_sku(), [factories.make_sku()])
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         client.get(reverse("home"))
 
 

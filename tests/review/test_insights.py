@@ -8,11 +8,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
 from alignment import decisions
+from alignment.models import ImportRun
 from review import figures
+from review.models import Figures
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -89,3 +92,13 @@ def test_nothing_inline_and_few_queries(client, counted, django_assert_max_num_q
 @pytest.mark.parametrize("name", ["nothing", "scores.csv"])
 def test_a_chart_that_there_is_not_is_not_found(client, counted, name):
     assert client.get(f"/insights/{name}.csv").status_code == 404
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_large_numbers_are_written_alike_on_every_page_of_a_language(client, counted, language):
+    Figures.objects.filter(category=None).update(scores={"review": [1234567] + [0] * 49})
+    run = ImportRun.objects.create(source=factories.make_source(), file_name="feed.csv", status="done", rows_read=1234567)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    for page in (reverse("insights"), reverse("import", args=[run.uuid]), reverse("runs")):
+        html = client.get(page).content.decode()
+        assert "1,234,567<" in html and "1234567<" not in html

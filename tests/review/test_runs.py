@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from alignment import decisions, export, exports, runs, scoring, scoring_workers
-from alignment.models import AuditEvent, CandidateRun, CandidateSet, EvaluationRun, ExportRun, ImportRun
+from alignment.models import AuditEvent, CandidateRun, CandidateSet, EvaluationRun, ExportRun, ImportRun, User
 from tests import factories
 from tests.factories import make_admin, make_reviewer
 
@@ -75,6 +75,18 @@ def test_the_list_is_filtered_by_kind_and_state(client: Client) -> None:
     assert texts(client, "/runs/?kind=rollout&status=waiting") == []
     assert texts(client, "/runs/?kind=nonsense") == []
     assert len(texts(client, "/runs/?after=nonsense")) >= 5
+
+
+def test_it_is_narrowed_by_who_started_them_and_turned_round_by_when(client: Client) -> None:
+    one_of_each()
+    lin = User.objects.get(username="lin")
+    assert texts(client, f"/runs/?who={lin.pk}") == ["feed.csv"]
+    by_nobody = texts(client, "/runs/?who=system")
+    assert "feed.csv" not in by_nobody and {"labelled.jsonl", "CSV", "Baby"} <= set(by_nobody)
+    assert texts(client, "/runs/?who=nonsense") == []
+    page = client.get("/runs/?sort=-newest")
+    assert 'aria-sort="descending"><a href="?sort=newest"' in page.content.decode()
+    assert texts(client, "/runs/?sort=newest") == texts(client, "/runs/?sort=-newest")[::-1]
 
 
 def test_older_runs_are_a_page_further_and_none_is_lost(client: Client) -> None:
@@ -206,7 +218,7 @@ def test_pages_ask_a_constant_number_of_queries(client: Client, django_assert_ma
         factories.make_policy(author=make_admin(), instruction=f"The same, {run.uuid}?")
     run = ExportRun.objects.latest("pk")
     for address in ("/runs/", f"/runs/{run.uuid}/", "/groups/export/", "/scoring/"):
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(13):
             client.get(address)
 
 
