@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
-from alignment.models import SKU, Actor, Decision, Group, Membership, Pair
+from alignment.models import SKU, Actor, Decision, Group, Membership, Pair, User
+from review import checks
+from review.models import KnownPair
 
 MOST = 30
 SAME, DIFFERENT = Decision.Verdict.ACCEPT, Decision.Verdict.REJECT
@@ -40,15 +42,16 @@ class Around:
     more: int = 0
 
 
-def of(query: SKU, pairs: Sequence[Pair]) -> Around:
+def of(query: SKU, pairs: Sequence[Pair], user: User) -> Around:
     """What is around a case's listings, in a constant number of queries; at most `MOST` neighbours."""
     skus = {sku.pk: sku for pair in pairs for sku in (pair.left, pair.right)}
-    counts = _counts(query)
+    secret = _secret(skus, user)
+    counts = _counts(query, secret)
     found = Around(counts["accepted"], counts["rejected"], counts["discarded"])
-    decided = _decided(skus)
+    decided = _decided(skus).exclude(pk__in=secret)
     nearest = list(decided[: MOST + 1])
-    # A second opinion is asked for: the groups would tell the first.
-    memberships = [] if any(pair.stage == Pair.Stage.SECOND for pair in pairs) else _memberships(skus)
+    # The groups would tell the first opinion where a second is asked for, and how a check is answered.
+    memberships = [] if secret or any(pair.stage == Pair.Stage.SECOND for pair in pairs) else _memberships(skus)
     _read_listings(nearest, memberships)
     found.neighbours = _by_decision(nearest, skus, query)
     total = len(nearest) if len(nearest) <= MOST else decided.count()
@@ -63,9 +66,16 @@ def of(query: SKU, pairs: Sequence[Pair]) -> Around:
     return found
 
 
-def _counts(query: SKU) -> Counter[str]:
+def _secret(skus: Iterable[int], user: User) -> list[int]:
+    """The pairs around these listings that this person may be asked as hidden checks yet: what is told of them would be the answer."""
+    touching = KnownPair.objects.filter(Q(pair__left__in=skus) | Q(pair__right__in=skus), retired_at__isnull=True)
+    known = list(touching.values_list("pk", flat=True))
+    return list(checks.unanswered(user).filter(pk__in=known).values_list("pair", flat=True)) if known else []
+
+
+def _counts(query: SKU, secret: Sequence[int]) -> Counter[str]:
     """How many of the query's pairs are `accepted`, `rejected`, or `discarded` with nothing standing on them."""
-    touching = Pair.objects.filter(Q(left=query) | Q(right=query)).order_by()
+    touching = Pair.objects.filter(Q(left=query) | Q(right=query)).exclude(pk__in=secret).order_by()
     found: Counter[str] = Counter()
     for verdict, stage, route, pairs in touching.values_list("standing__verdict", "stage", "route").annotate(pairs=Count("pk")):
         if verdict in COUNTED and stage != Pair.Stage.SECOND:

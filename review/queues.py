@@ -100,8 +100,10 @@ def _not_unsure_of(user: User) -> Q:
 
 
 def scope_of(user: User, *, escalated: bool, narrowed: bool = True) -> Scope:
-    """What fits this person. Admins take what is theirs whatever its language and category."""
-    return Scope() if escalated else scopes.of(user, narrowed=narrowed)
+    """What fits this person. Admins take what is escalated whatever its language and category, or what they filtered it by."""
+    if escalated:
+        return scopes.of_escalated(user) if narrowed else Scope()
+    return scopes.of(user, narrowed=narrowed)
 
 
 def next_heads(user: User, scope: Scope, *, escalated: bool) -> list[Head]:
@@ -110,22 +112,19 @@ def next_heads(user: User, scope: Scope, *, escalated: bool) -> list[Head]:
     return (_first(user, scope, counted, escalated=escalated) if counted else []) or _first(user, scope, None, escalated=escalated)
 
 
-def first_in(user: User, stage: Pair.Stage) -> Head | None:
-    """The first pair of one stage that this person may answer, of a case in which no SKU is held."""
-    return next(iter(_in_order(user, (stage,), Scope(), None)), None)
-
-
 def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
     """Counted to 10,000; beyond that as last counted, by cells, which is looked up every ten seconds."""
-    asked = json.dumps([user.pk, user.languages, user.preferences.get("work_on"), escalated, narrowed], sort_keys=True)
+    # What an admin filtered the escalated pairs by is few, and not worth remembering.
+    asked = "" if escalated else json.dumps([user.pk, user.languages, user.preferences.get("work_on"), narrowed], sort_keys=True)
     many = f"queues-many-{hashlib.sha256(asked.encode()).hexdigest()}"
-    if cache.get(many):
+    if asked and cache.get(many):
         return Left(cases=COUNTED, pairs=COUNTED, more=True)
     scope = scope_of(user, escalated=escalated, narrowed=narrowed)
     counts = QueueCount.objects.filter(scope.fitting(), stage__in=stages(escalated=escalated))
     if (counts.aggregate(pairs=Sum("pairs"))["pairs"] or 0) <= COUNTED:
         return _counted(open_pairs(user, escalated=escalated).filter(scope.fitting()).order_by(), user, at_most=COUNTED)
-    cache.set(many, True, 10)
+    if asked:
+        cache.set(many, True, 10)
     return Left(cases=COUNTED, pairs=COUNTED, more=True)
 
 
@@ -164,7 +163,8 @@ def _why_empty(user: User, *, escalated: bool) -> tuple[str, int]:
     if count := left(user, escalated=escalated).pairs:
         return "held", count
     if escalated:
-        return "", 0
+        count = left(user, escalated=True, narrowed=False).pairs
+        return ("narrowed", count) if count else ("", 0)
     if scopes.work_on(user) and (count := left(user, narrowed=False).pairs):
         return "narrowed", count
     if count := open_pairs(user, escalated=False).order_by()[: COUNTED + 1].count():
@@ -219,8 +219,9 @@ def _first(user: User, scope: Scope, counted: _Counted | None, *, escalated: boo
     some_overdue = counted is None or counted.overdue
     if some_overdue and (overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope)):
         return overdue
-    wanted = tuple(stage for stage in stages(escalated=escalated) if counted is None or stage in counted.stages)
-    return _in_order(user, wanted, scope, counted)[:AT_ONCE]
+    wanted = [stage for stage in stages(escalated=escalated) if counted is None or stage in counted.stages]
+    wanted = [stage for stage in wanted if scope.stages is None or stage in scope.stages]
+    return _in_order(user, tuple(wanted), scope, counted)[:AT_ONCE]
 
 
 def _in_order(user: User, wanted: tuple[Pair.Stage, ...], scope: Scope, counted: _Counted | None) -> list[Head]:

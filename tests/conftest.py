@@ -15,6 +15,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 
 from alignment import triggers, wake_ups
+from alignment.facts import known
 
 
 def pytest_configure() -> None:
@@ -60,6 +61,7 @@ def create_root() -> None:
 def empty_cache() -> None:
     """What one test's database had open is nothing to the next."""
     cache.clear()
+    known.read_again()
 
 
 @pytest.fixture(autouse=True)

@@ -93,3 +93,10 @@ def change_categories(run_id: int) -> None:
     from alignment import category_changes
 
     category_changes.work(run_id)
+
+
+@shared_task(name="workers.count_brand_names")
+def count_brand_names() -> None:
+    from alignment import brand_names
+
+    brand_names.count()

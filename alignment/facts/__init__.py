@@ -15,6 +15,7 @@ from alignment.facts.brands import brands, held_brand
 from alignment.facts.codes import codes, held_code
 from alignment.facts.colours import colours
 from alignment.facts.fact import Comparison, Fact, compare, fits
+from alignment.facts.known import known_brands
 from alignment.facts.marks import certifications, generations, plugs, protections
 from alignment.facts.quantities import LONGEST_TEXT, quantities
 from alignment.facts.sizes import sizes
@@ -60,7 +61,7 @@ LONGEST_LISTING = 6_000
 
 def of(sku: SKU) -> list[Fact]:
     """What title and attributes state. Descriptions speak of much beside the product."""
-    return read(text_of(sku), sku.language)
+    return read(text_of(sku), sku.language, known_brands())
 
 
 def text_of(sku: SKU) -> str:
@@ -92,18 +93,18 @@ def _echoes(sku: SKU, own: Sequence[Fact], others: Sequence[Fact]) -> Iterator[F
                 yield fact
 
 
-def read(text: str, language: str = "") -> list[Fact]:
-    """What a text states: a title, then attributes, each on a line of its own as "name: value"."""
-    return list(_read(text[:LONGEST_TEXT], language))
+def read(text: str, language: str = "", known: frozenset[str] = frozenset()) -> list[Fact]:
+    """What a text states: a title, then attributes, each on a line of its own as "name: value". `known`: brands it may begin with."""
+    return list(_read(text[:LONGEST_TEXT], language, known))
 
 
 @lru_cache(maxsize=1000)
-def _read(text: str, language: str) -> tuple[Fact, ...]:
+def _read(text: str, language: str, known: frozenset[str]) -> tuple[Fact, ...]:
     """Kept, since a page is drawn anew after every verdict with the same listings on it."""
     folded = unicodedata.normalize("NFKC", text)
     return (
         *codes(folded),
-        *brands(folded),
+        *brands(folded, known),
         *sizes(folded),
         *colours(folded, language),
         *generations(folded),

@@ -1,13 +1,14 @@
 """Brands: what an attribute names, or a known name in the title that the product is not merely made for.
 
 The table joins the names that one brand has in two scripts. A brand that it does not have is read from attributes, and from a title that
-begins with both of its names (BELLA/贝拉), as shops in China write them.
+begins with both of its names (BELLA/贝拉), as shops in China write them, or with a name that the catalogue vouches for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from alignment.facts.fact import Fact
 
@@ -71,7 +72,19 @@ MADE_FOR = re.compile(
     re.I,
 )
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+# "Kelvora compatible", 凯沃同款: what begins so is made by somebody else.
+NOT_BY = re.compile(
+    r"[\s-]*(?:compatible|compatibles|kompatib\w+|komp\.|style|type|typ|like|look|inspired|replacement|ersatz\w*)\b|\s?(?:适用|专用|兼容|通用|同款|风格|款|用)",
+    re.I,
+)
+# In titles as shops write them: words of Latin and like letters and digits, and runs of Chinese.
+TOKEN = re.compile(r"[^\W_\u4e00-\u9fff]+(?:['’][^\W_\u4e00-\u9fff]+)*|[\u4e00-\u9fff]+")
 FARTHEST_WORD = 40
+# What stands before a title's first word.
+FARTHEST_START = 2
+MOST_WORDS = 3
+LONGEST_NAME = 60
+CHINESE_LENGTHS = range(8, 1, -1)
 
 
 def _fold(text: str) -> str:
@@ -92,21 +105,32 @@ TABLE = _table()
 CHINESE_NAMES = re.compile("|".join(sorted((re.escape(name) for name in TABLE if CHINESE.search(name)), key=len, reverse=True)), re.I)
 
 
-def brands(text: str) -> Iterator[Fact]:
-    """The brand of a listing: one at most, the attribute's before the title's."""
-    found = _attribute(text) or _both(text) or _known(text.partition("\n")[0])
+def brands(text: str, known: AbstractSet[str] = frozenset()) -> Iterator[Fact]:
+    """The brand of a listing: one at most, the attribute's before the title's. `known` are the names that the catalogue vouches for."""
+    found = stated(text) or _both(text) or _known(text.partition("\n")[0], known)
     if found:
         yield found
 
 
-def _attribute(text: str) -> Fact | None:
+def stated(text: str) -> Fact | None:
+    """What an attribute says."""
     for match in ATTRIBUTE.finditer(text):
         words = match[1].strip()
         if words and not NOBODY.fullmatch(words):
-            names = [_fold(name) for name in re.split(r"[/(（|)）]", words)]
-            known = next((TABLE[name] for name in names if name in TABLE), None)
-            return _fact(words, known or _fold(words))
+            names = named(words)
+            return brand(words, next((TABLE[name] for name in names if name in TABLE), None) or _first(names) or _fold(words))
     return None
+
+
+def named(words: str) -> list[str]:
+    """The names that an attribute gives a brand, folded: Kelvora/凯沃 are two."""
+    return [name for name in map(_fold, re.split(r"[/(（|)）]", words)) if name and len(name) <= LONGEST_NAME]
+
+
+def _first(names: Sequence[str]) -> str | None:
+    """Of a name in Latin letters and one in Chinese the Latin: either may stand alone elsewhere."""
+    latin = [name for name in names if not CHINESE.search(name)]
+    return latin[0] if len(names) == 2 and len(latin) == 1 else None
 
 
 def _both(text: str) -> Fact | None:
@@ -114,12 +138,47 @@ def _both(text: str) -> Fact | None:
     if not match or NOBODY.fullmatch(match[1]):
         return None
     latin, chinese = _fold(match[1]), _fold(match[2])
-    return _fact(match[0].strip(), TABLE.get(latin) or TABLE.get(chinese) or latin)
+    return brand(match[0].strip(), TABLE.get(latin) or TABLE.get(chinese) or latin)
 
 
-def _known(title: str) -> Fact | None:
-    found = [*_latin(title), *_chinese(title)]
+def _known(title: str, known: AbstractSet[str]) -> Fact | None:
+    found = [*_latin(title), *_chinese(title), *_leading(title, known)]
     return min(found, key=lambda one: one[0])[1] if found else None
+
+
+def _leading(title: str, known: AbstractSet[str]) -> Iterator[tuple[int, Fact]]:
+    """A name that the title begins with. Of two Chinese characters, which begin longer words too, only where they stand alone."""
+    for start, end, name in held_names(title[:LONGEST_NAME], known) if known else ():
+        begins_a_word = len(name) == 2 and CHINESE.match(name) and CHINESE.match(title, end)
+        if start <= FARTHEST_START and not begins_a_word and not NOT_BY.match(title, end):
+            yield start, brand(title[start:end], name)
+        return
+
+
+def held_names(title: str, names: AbstractSet[str]) -> Iterator[tuple[int, int, str]]:
+    """Where a title holds names, folded, each word in one at most: the longest."""
+    tokens = list(TOKEN.finditer(title))
+    after = 0
+    for place, first in enumerate(tokens):
+        if CHINESE.match(first[0]):
+            for start in range(first.start(), first.end() - 1):
+                lengths = CHINESE_LENGTHS if start >= after else ()
+                if length := next((size for size in lengths if title[start : start + size] in names), 0):
+                    after = start + length
+                    yield start, after, title[start:after]
+            continue
+        if first.start() < after:
+            continue
+        for last in reversed(tokens[place : place + MOST_WORDS]):
+            if (name := _fold(title[first.start() : last.end()])) in names and len(name) > 2:
+                after = last.end()
+                yield first.start(), after, name
+                break
+
+
+def is_made_for(title: str, start: int) -> bool:
+    """Whether what stands before says that the product is only made for what is named there."""
+    return bool(MADE_FOR.search(title, max(0, start - 40), start))
 
 
 def _latin(title: str) -> Iterator[tuple[int, Fact]]:
@@ -133,9 +192,9 @@ def _latin(title: str) -> Iterator[tuple[int, Fact]]:
                 continue
             if name in ALSO_WORDS and (match.start() > 2 or small):
                 continue
-            if NOT_THE_BRAND.match(title, match.start()) or MADE_FOR.search(title, max(0, match.start() - 40), match.start()):
+            if NOT_THE_BRAND.match(title, match.start()) or is_made_for(title, match.start()):
                 continue
-            yield match.start(), _fact(said, TABLE[name])
+            yield match.start(), brand(said, TABLE[name])
             return
 
 
@@ -143,13 +202,13 @@ def _chinese(title: str) -> Iterator[tuple[int, Fact]]:
     for match in CHINESE_NAMES.finditer(title):
         if match[0] in ALSO_WORDS and match.start() > 2:
             continue
-        if NOT_THE_BRAND.match(title, match.start()) or MADE_FOR.search(title, max(0, match.start() - 40), match.start()):
+        if NOT_THE_BRAND.match(title, match.start()) or is_made_for(title, match.start()):
             continue
-        yield match.start(), _fact(match[0], TABLE[_fold(match[0])])
+        yield match.start(), brand(match[0], TABLE[_fold(match[0])])
         return
 
 
-def _fact(words: str, name: str) -> Fact:
+def brand(words: str, name: str) -> Fact:
     return Fact("brand", words, value=name, scale="zh" if CHINESE.search(name) else "")
 
 

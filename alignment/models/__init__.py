@@ -1,5 +1,6 @@
 """Every model, importable from here only."""
 
+from alignment.models.brands import BrandName
 from alignment.models.candidates import Candidate, CandidateRun, CandidateSet, Score, ScoringModel, Worker
 from alignment.models.catalogue import SKU, Category, SearchText, Source, TextVersion
 from alignment.models.decisions import Actor, AuditEvent, Decision, Note, Pair
@@ -19,6 +20,7 @@ __all__ = [
     "Actor",
     "ApiToken",
     "AuditEvent",
+    "BrandName",
     "Candidate",
     "CandidateRun",
     "CandidateSet",
