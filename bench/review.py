@@ -151,7 +151,8 @@ class Filler:
         self.copy(CandidateSet, self.sets())
         self.copy(Pair, self.pairs())
 
-    def copy(self, model: Any, rows: Iterator[dict[str, Any]]) -> None:
+    @staticmethod
+    def copy(model: Any, rows: Iterator[dict[str, Any]]) -> None:
         """Rows with their ids, in the table's own columns: what a row leaves out has the model's default, or the database's."""
         from django.db import connection
         from django.db.models import NOT_PROVIDED

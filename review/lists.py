@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
@@ -215,7 +214,8 @@ def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "
     columns = [column for column in shape.columns if column.on_page]
     rows = [(row, [_cell(column, row) for column in columns]) for row in page.rows]
     numbers = {cell.column.name for _row, cells in rows for cell in cells if cell.kind == "number"}
-    count = _count(sources)
+    # What fits one page is counted by having been read: where little is found, all was looked at for it.
+    count = _count(sources) if page.after or after or before else len(rows)
     return Shown(
         name=shape.name,
         heads=[_head(column, shape, choice, number=column.name in numbers) for column in columns],
@@ -354,9 +354,12 @@ def _remembered(user: User, name: str) -> str:
 
 
 def _remember(user: User, name: str, query: str) -> None:
-    """Keep how a person sees a list. Another page may write other preferences of theirs at the same moment."""
-    with transaction.atomic():
-        kept = User.objects.select_for_update(no_key=True).only("preferences").get(pk=user.pk)
-        lists = {other: seen for other, seen in (kept.preferences.get("lists") or {}).items() if other != name}
-        kept.preferences = kept.preferences | {"lists": lists | ({name: query} if query else {})}
-        kept.save(update_fields=["preferences"])
+    """Keep how a person sees a list. Where another page wrote other preferences of theirs since they were read, they are read anew."""
+    for _try in range(3):
+        was = user.preferences
+        lists = {other: seen for other, seen in (was.get("lists") or {}).items() if other != name}
+        now = was | {"lists": lists | ({name: query} if query else {})}
+        if User.objects.filter(pk=user.pk, preferences=was).update(preferences=now):
+            user.preferences = now
+            return
+        user.refresh_from_db(fields=["preferences"])

@@ -62,7 +62,7 @@ def _with_words(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
     """Verdicts on a listing that holds all the words or has that id. Where there are many such listings, each verdict is looked at."""
     found = search.matching(words)
     if found is not None and len(found) < search.LOOKED_AT:
-        return rows.filter(Q(pair__left__in=found) | Q(pair__right__in=found))
+        return rows.filter(pair__in=history.pairs_of(found))
     titles = Q()
     for word in words.split()[:MOST_WORDS]:
         titles &= Q(pair__left__title__icontains=word) | Q(pair__right__title__icontains=word)
