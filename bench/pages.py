@@ -75,10 +75,8 @@ def main() -> None:
 
 
 def tell(row: dict[str, Any]) -> None:
-    print(
-        f"{row['queries']:3} queries {row['best_ms']:7.1f} {row['p50_ms']:7.1f} {row['worst_ms']:7.1f} ms  {row['who']}: {row['path']}",
-        flush=True,
-    )
+    clock = " ".join(f"{row[name]:7.1f}" for name in ("best_ms", "p50_ms", "worst_ms"))
+    print(f"{row['queries']:3} queries {row['cpu_ms']:7.1f} ms of cpu {clock} ms  {row['who']}: {row['path']}", flush=True)
 
 
 def prepare(pairs: int) -> None:

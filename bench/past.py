@@ -18,7 +18,7 @@ from typing import Any
 from bench.review import LANGUAGES, Filler
 
 PEOPLE, ADMINS, DAYS = 200, 5, 90
-EVENTS, RUNS, ROW_ERRORS, REQUESTS, KNOWN, ACTS, AN_ACT = 100_000, 3_000, 100_000, 5_000, 400, 20, 500
+EVENTS, RUNS, ROW_ERRORS, REQUESTS, KNOWN, ACTS, AN_ACT = 20_000, 3_000, 100_000, 5_000, 400, 20, 500
 NOTE = "Another size, as the second picture says."
 ACTIONS = ("publish policy", "correct language", "retry scoring", "free case", "change person", "rename category", "create token")
 Row = dict[str, Any]
@@ -125,23 +125,27 @@ class Past:
     def edge(self, number: int) -> tuple[int, int]:
         """The SKUs of one decided pair, the query first."""
         query, kind = divmod(number, 5)
-        half = self.queries // 2
         if kind == 0:
             return self.sku(query, 1), self.sku(query + 50, 2)
         if kind == 1:
-            return self.sku(query, 3), self.sku(query + half, 3) if query < half else self.sku(query + 7000, 1)
+            return self.sku(query, 3), self.sku(query + self.queries // 2, 3) if self.automatic(number) else self.sku(query + 7000, 1)
         if kind == 2:
             return self.sku(query, 1), self.sku(query + 1000, 2)
         if kind == 3:
             return self.sku(query, 2), self.sku(query + 2950, 3)
         return self.sku(query, 1), self.sku(query + 3000, 3)
 
+    def automatic(self, number: int) -> bool:
+        """Whether a policy accepted this decided pair. The third SKU of every second case stays alone."""
+        query, kind = divmod(number, 5)
+        return kind == 1 and query < self.queries // 2 and query % 2 == 0
+
     def sku(self, query: int, place: int) -> int:
         return 3 * (query % self.queries) + place
 
     def probability(self, number: int) -> float:
         share = ((number * 2654435761) % 2**32) / 2**32
-        return 0.9 + 0.1 * share if number % 5 == 1 and number // 5 < self.queries // 2 else 0.7 + 0.2 * share
+        return 0.9 + 0.1 * share if self.automatic(number) else 0.7 + 0.2 * share
 
     def scores(self) -> Iterator[Row]:
         for number in range(self.pairs):
@@ -161,14 +165,13 @@ class Past:
         for number in range(self.pairs):
             query, other = self.edge(number)
             place = (query - 1) // 3 % len(self.categories)
-            automatic = number % 5 == 1 and number // 5 < self.queries // 2
             yield {
                 "id": self.pairs + 1 + number,
                 "left_id": min(query, other),
                 "right_id": max(query, other),
                 "query_id": query,
                 "category_id": self.categories[place].pk,
-                "route": "accept" if automatic else "review" if self.standing[self.pairs + 1 + number] else "discard",
+                "route": "accept" if self.automatic(number) else "review" if self.standing[self.pairs + 1 + number] else "discard",
                 "score_id": self.pairs + 1 + number,
                 "policy_id": self.policies[place],
                 "standing_id": self.standing[self.pairs + 1 + number] or None,
@@ -204,7 +207,7 @@ class Past:
     def verdicts(self, number: int, pair: int, chance: random.Random) -> Iterator[Row]:
         one, other = chance.sample(self.actors, 2)
         query, kind = divmod(number, 5)
-        if kind == 1 and query < self.queries // 2:
+        if self.automatic(number):
             yield {"pair_id": pair, "verdict": "accept"}
         elif kind == 0 or self.conflicts(pair):
             yield {"pair_id": pair, "verdict": "accept", "actor": one}

@@ -243,6 +243,7 @@ class Filler:
                 "languages": "|".join(sorted((LANGUAGES[self.language(sku)], LANGUAGES[self.language(other)]))),
                 "priority": policy.priority,
                 "order_key": keys[policy.order],
+                "probability": p,
                 "due_since": since,
                 # Of what has a due time, about a hundredth is overdue.
                 "due_at": since + timedelta(hours=72) if policy.due_hours and query % 100 else self.now if policy.due_hours else None,

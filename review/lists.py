@@ -81,7 +81,8 @@ class Sort:
 @dataclass(frozen=True)
 class List:
     """A list's shape. `first` is the sort of a fresh page, with a minus for the greatest first; `complete` fetches what its cells
-    need beside the rows, for a page or a chunk of an export at once."""
+    need beside the rows, for a page or a chunk of an export at once; rows are counted up to `counted`, to fewer where each is looked for
+    in several tables."""
 
     name: str
     columns: Sequence[Column]
@@ -89,6 +90,7 @@ class List:
     first: str
     filters: Sequence[Filter] = ()
     complete: Callable[[list[Any]], None] = field(default=lambda rows: None)
+    counted: int = COUNTED
 
 
 @dataclass(frozen=True)
@@ -215,25 +217,25 @@ def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "
     rows = [(row, [_cell(column, row) for column in columns]) for row in page.rows]
     numbers = {cell.column.name for _row, cells in rows for cell in cells if cell.kind == "number"}
     # What fits one page is counted by having been read: where little is found, all was looked at for it.
-    count = _count(sources) if page.after or after or before else len(rows)
+    count = _count(sources, shape.counted + 1) if page.after or after or before else len(rows)
     return Shown(
         name=shape.name,
         heads=[_head(column, shape, choice, number=column.name in numbers) for column in columns],
         rows=rows,
         fields=[_form_field(one, choice) for one in shape.filters],
         choice=choice,
-        count=min(count, COUNTED),
-        more=count > COUNTED,
+        count=min(count, shape.counted),
+        more=count > shape.counted,
         before=f"?{choice.query(before=page.before)}" if page.before else "",
         after=f"?{choice.query(after=page.after)}" if page.after else "",
         exports={kind: f"?{choice.query(**{'as': kind})}" for kind in MEDIA},
     )
 
 
-def _count(sources: Sequence[Rows]) -> int:
-    """How many rows there are, counted to one more than is told, in one query."""
+def _count(sources: Sequence[Rows], most: int) -> int:
+    """How many rows there are, of very many the most, in one query."""
     first, *others = (rows.order_by().values("pk") for rows in sources)
-    return (first.union(*others, all=True) if others else first)[: COUNTED + 1].count()
+    return (first.union(*others, all=True) if others else first)[:most].count()
 
 
 def from_day(name: str) -> Callable[[Rows, str], Rows]:

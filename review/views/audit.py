@@ -22,6 +22,7 @@ from review.permissions import admin_required, person
 from review.templatetags.listings import language
 
 MOST_PEOPLE = 500
+MOST_FOUND = 300
 POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
 ACTIONS: dict[str, Promise] = {
     "publish policy": _("Published a policy"),
@@ -76,10 +77,11 @@ def _what(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
 
 
 def _holding(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
-    """Decisions about listings that hold the words; acts whose subject or name does."""
+    """Decisions about listings that hold the words, of very many the latest; acts whose subject or name does."""
     if rows.model is AuditEvent:
         return rows.filter(Q(subject__icontains=words) | Q(action__icontains=words))
-    return rows.filter(pair__in=history.pairs_of(search.matching(words) or []))
+    found = Decision.objects.filter(pair__in=history.pairs_of(search.matching(words) or []))
+    return rows.filter(pk__in=list(found.order_by("-pk").values_list("pk", flat=True)[:MOST_FOUND]))
 
 
 def _about(rows: QuerySet[Any], subject: str) -> QuerySet[Any]:
