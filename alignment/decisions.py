@@ -285,7 +285,13 @@ def _take_back(ended: Sequence[Decision], *, actor: uuid.UUID) -> list[Decision]
 
 
 def undoable(user: User, limit: int = 50) -> list[Decision]:
-    """Which of this person's last decisions they can take back, the newest first: those that are still the latest on their pair.
+    """Which of this person's last decisions they can take back, the newest first: see `within_reach`."""
+    found = Decision.objects.filter(pk__in=within_reach(user, limit))
+    return list(found.select_related("pair__left", "pair__right", "pair__query").order_by("-pk"))
+
+
+def within_reach(user: User, limit: int = 50) -> set[int]:
+    """The ids of this person's last decisions that they can take back: those that are still the latest on their pair.
 
     A bulk act counts, and is undone, as one: by whichever of its decisions is told here.
     """
@@ -296,7 +302,7 @@ def undoable(user: User, limit: int = 50) -> list[Decision]:
     found: dict[uuid.UUID | int, int] = {}
     for pk, act in mine.filter(reached, opinions.latest()).order_by("-pk").values_list("pk", "act"):
         found.setdefault(act or pk, pk)
-    return list(Decision.objects.filter(pk__in=found.values()).select_related("pair__left", "pair__right", "pair__query").order_by("-pk"))
+    return set(found.values())
 
 
 def undo(*, user: User) -> Decision | None:
@@ -315,7 +321,9 @@ def visible_to(user: User) -> QuerySet[Decision]:
     Admins are no exception, since any of them may be the one who gives it.
     """
     me = Actor.objects.filter(user=user).values("uuid")
-    return Decision.objects.filter(~Q(pair__stage=Pair.Stage.SECOND) | Q(by=By.POLICY) | Q(actor__in=me))
+    # Those pairs are few beside the log, and known by an index: the log's own are not looked up one by one.
+    waiting = Pair.objects.filter(stage=Pair.Stage.SECOND, in_review=True).values("pk")
+    return Decision.objects.filter(~Q(pair__in=waiting) | Q(by=By.POLICY) | Q(actor__in=me))
 
 
 def follow_routes(pairs: Sequence[Pair], *, reason: str = "") -> int:

@@ -16,7 +16,7 @@ from alignment.models import Decision, Pair, PolicyVersion
 
 Stage, Order = Pair.Stage, PolicyVersion.Order
 FOR_ADMINS = (Stage.ADJUDICATION, Stage.ESCALATED)
-FIELDS = ["in_review", "stage", "implied", "languages", "priority", "order_key", "due_since", "due_at"]
+FIELDS = ["in_review", "stage", "implied", "languages", "priority", "order_key", "probability", "due_since", "due_at"]
 FEW = 8
 READ = ("left", "right", "score", "policy", "standing")
 # Few columns of few rows: to make whole rows into objects takes longer than to read them. What `refresh` comes to need is added here.
@@ -120,6 +120,7 @@ def refresh(pairs: Iterable[Pair]) -> None:
         policy = pair.policy
         pair.due_at = pair.due_since + timedelta(hours=policy.due_hours) if policy and policy.due_hours else None
         pair.priority = policy.priority if policy else PolicyVersion.Priority.NORMAL
+        pair.probability = pair.score.probability if pair.score else None
         pair.languages = "|".join(sorted((pair.left.language, pair.right.language)))
         pair.order_key = _order_key(pair, settled.get((pair.left_id, pair.right_id)))
 

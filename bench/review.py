@@ -151,7 +151,8 @@ class Filler:
         self.copy(CandidateSet, self.sets())
         self.copy(Pair, self.pairs())
 
-    def copy(self, model: Any, rows: Iterator[dict[str, Any]]) -> None:
+    @staticmethod
+    def copy(model: Any, rows: Iterator[dict[str, Any]]) -> None:
         """Rows with their ids, in the table's own columns: what a row leaves out has the model's default, or the database's."""
         from django.db import connection
         from django.db.models import NOT_PROVIDED
@@ -242,6 +243,7 @@ class Filler:
                 "languages": "|".join(sorted((LANGUAGES[self.language(sku)], LANGUAGES[self.language(other)]))),
                 "priority": policy.priority,
                 "order_key": keys[policy.order],
+                "probability": p,
                 "due_since": since,
                 # Of what has a due time, about a hundredth is overdue.
                 "due_at": since + timedelta(hours=72) if policy.due_hours and query % 100 else self.now if policy.due_hours else None,

@@ -118,15 +118,15 @@ def _ages(now: datetime) -> list[int]:
     return [upper - lower for lower, upper in zip([0, *reached], reached, strict=False)]
 
 
-def queue_key(row: QueueCount) -> str:
-    return f"{row.category_id or ''}:{row.languages}"
+def queue_key(category: int | None, languages: str) -> str:
+    return f"{category or ''}:{languages}"
 
 
 def _queues() -> dict[str, int]:
     """What is open in each queue, as last counted, of the largest ones."""
     found: Counter[str] = Counter()
-    for row in QueueCount.objects.all():
-        found[queue_key(row)] += row.pairs
+    for category, languages, pairs in QueueCount.objects.values_list("category", "languages", "pairs"):
+        found[queue_key(category, languages)] += pairs
     return dict(found.most_common(MOST_QUEUES))
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -82,6 +82,11 @@ def lines(decisions: QuerySet[Decision] | Sequence[Decision], *, standing: Itera
         )
         for decision in decisions
     ]
+
+
+def pairs_of(skus: Sequence[int]) -> list[int]:
+    """The pairs of some listings, by their ids, known before a log of millions is read: joined to it, it would be read whole."""
+    return list(Pair.objects.filter(Q(left__in=skus) | Q(right__in=skus)).values_list("pk", flat=True)) if skus else []
 
 
 def hidden(pairs: Sequence[Pair], user: User) -> set[int]:

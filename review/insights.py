@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -222,16 +223,17 @@ def _routes() -> Chart:
 
 def by_person() -> Chart:
     days = _days()
-    rows = list(DecisionDay.objects.filter(day__gte=days[0], actor__isnull=False).exclude(verdict=Decision.Verdict.WITHDRAW))
+    given = DecisionDay.objects.filter(day__gte=days[0], actor__isnull=False).exclude(verdict=Decision.Verdict.WITHDRAW)
+    rows = list(given.values_list("day", "actor").annotate(given=Sum("decisions")).order_by("day", "actor"))
     totals: dict[Any, int] = defaultdict(int)
-    for row in rows:
-        totals[row.actor] += row.decisions
+    for _day, actor, decisions in rows:
+        totals[actor] += decisions
     chosen = sorted(totals, key=lambda actor: -totals[actor])[:MOST_PEOPLE]
     actors = Actor.objects.select_related("user").in_bulk(chosen)
     columns = [Column(str(actors[actor]) if actor in actors else _("someone who left")) for actor in chosen]
     by_day: dict[date, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
-    for row in rows:
-        by_day[row.day][row.actor if row.actor in chosen else None] += row.decisions
+    for day, actor, decisions in rows:
+        by_day[day][actor if actor in chosen else None] += decisions
     others: list[Any] = []
     if len(totals) > MOST_PEOPLE:
         others, columns = [None], [*columns, Column(_("others"))]

@@ -15,8 +15,9 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import connection
-from django.db.models import DateTimeField, F, Field, Q, QuerySet, TextField, Value
+from django.db.models import DateTimeField, F, Field, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
+from django.db.models.lookups import GreaterThan, LessThan
 
 LONGEST_CURSOR = 1000
 LARGEST_ID = 2**63 - 1
@@ -52,8 +53,8 @@ def page(sources: Sequence[QuerySet[Any]], *, field: str, descending: bool, size
     has_before, has_after = (more, True) if backwards else (start is not None, more)
     return Page(
         rows=[row for _key, row in found],
-        before=_encode(found[0][0]) if found and has_before else "",
-        after=_encode(found[-1][0]) if found and has_after else "",
+        before=cursor(found[0][0]) if found and has_before else "",
+        after=cursor(found[-1][0]) if found and has_after else "",
     )
 
 
@@ -102,23 +103,31 @@ def _order(field: Field[Any, Any], *, descending: bool) -> list[Any]:
 def _beyond(field: Field[Any, Any], start: Key, source: int, *, descending: bool) -> Q:
     """What comes after a key. Nothing sorts as the smallest."""
     past, name = ("lt" if descending else "gt"), "pk" if field.primary_key else field.name
-    if source == start.source:
-        ties: Q | None = Q(**{f"pk__{past}": start.pk})
-    else:
-        # Of another source all rows with the same value come after, or none.
-        ties = None if (source < start.source) == descending else Q(pk__in=[])
+    # Of another source all rows with the same value come after, or none.
+    same = source == start.source
+    with_ties = not same and (source < start.source) == descending
     if start.value is None:
-        nothing = Q(**{f"{name}__isnull": True}) & (ties if ties is not None else Q())
+        nothing = Q(**{f"{name}__isnull": True})
+        nothing &= Q(**{f"pk__{past}": start.pk}) if same else Q() if with_ties else Q(pk__in=[])
         return nothing if descending else nothing | Q(**{f"{name}__isnull": False})
-    value = Value(start.value, output_field=TextField()) if _as_text(field) else start.value
-    # The range by itself, so that an index is entered at the key: of `a > x or (a = x and id > y)` no planner makes one.
-    beyond = Q(**{f"{name}__{past}e": value})
-    if ties is not None:
-        beyond &= Q(**{f"{name}__{past}": value}) | ties
+    value = Value(start.value, output_field=TextField() if _as_text(field) else field)
+    if same and not field.primary_key:
+        # Both at once, so that an index is entered at the key itself: of `a > x or (a = x and id > y)` no planner makes that.
+        beyond = Q(_PAST[past](_row(F(name), F("pk")), _row(value, Value(start.pk))))
+    else:
+        beyond = Q(**{f"{name}__{past}{'e' if with_ties else ''}": value})
     return beyond | Q(**{f"{name}__isnull": True}) if field.null and descending else beyond
 
 
-def _encode(key: Key) -> str:
+_PAST = {"gt": GreaterThan, "lt": LessThan}
+
+
+def _row(*values: Any) -> Func:
+    return Func(*values, function="", output_field=TextField())
+
+
+def cursor(key: Key) -> str:
+    """A key as an address holds it."""
     value = key.value.isoformat() if isinstance(key.value, datetime) else key.value
     return base64.urlsafe_b64encode(json.dumps([value, key.source, key.pk]).encode()).decode().rstrip("=")
 

@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
@@ -82,7 +81,8 @@ class Sort:
 @dataclass(frozen=True)
 class List:
     """A list's shape. `first` is the sort of a fresh page, with a minus for the greatest first; `complete` fetches what its cells
-    need beside the rows, for a page or a chunk of an export at once."""
+    need beside the rows, for a page or a chunk of an export at once; rows are counted up to `counted`, to fewer where each is looked for
+    in several tables."""
 
     name: str
     columns: Sequence[Column]
@@ -90,6 +90,7 @@ class List:
     first: str
     filters: Sequence[Filter] = ()
     complete: Callable[[list[Any]], None] = field(default=lambda rows: None)
+    counted: int = COUNTED
 
 
 @dataclass(frozen=True)
@@ -215,25 +216,26 @@ def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "
     columns = [column for column in shape.columns if column.on_page]
     rows = [(row, [_cell(column, row) for column in columns]) for row in page.rows]
     numbers = {cell.column.name for _row, cells in rows for cell in cells if cell.kind == "number"}
-    count = _count(sources)
+    # What fits one page is counted by having been read: where little is found, all was looked at for it.
+    count = _count(sources, shape.counted + 1) if page.after or after or before else len(rows)
     return Shown(
         name=shape.name,
         heads=[_head(column, shape, choice, number=column.name in numbers) for column in columns],
         rows=rows,
         fields=[_form_field(one, choice) for one in shape.filters],
         choice=choice,
-        count=min(count, COUNTED),
-        more=count > COUNTED,
+        count=min(count, shape.counted),
+        more=count > shape.counted,
         before=f"?{choice.query(before=page.before)}" if page.before else "",
         after=f"?{choice.query(after=page.after)}" if page.after else "",
         exports={kind: f"?{choice.query(**{'as': kind})}" for kind in MEDIA},
     )
 
 
-def _count(sources: Sequence[Rows]) -> int:
-    """How many rows there are, counted to one more than is told, in one query."""
+def _count(sources: Sequence[Rows], most: int) -> int:
+    """How many rows there are, of very many the most, in one query."""
     first, *others = (rows.order_by().values("pk") for rows in sources)
-    return (first.union(*others, all=True) if others else first)[: COUNTED + 1].count()
+    return (first.union(*others, all=True) if others else first)[:most].count()
 
 
 def from_day(name: str) -> Callable[[Rows, str], Rows]:
@@ -357,10 +359,13 @@ def remembered(user: User, name: str) -> str:
 
 
 def remember(user: User, name: str, query: str) -> None:
-    """Keep how a person sees a list. Another page may write other preferences of theirs at the same moment."""
-    with transaction.atomic():
-        kept = User.objects.select_for_update(no_key=True).only("preferences").get(pk=user.pk)
-        lists = {other: seen for other, seen in (kept.preferences.get("lists") or {}).items() if other != name}
-        kept.preferences = kept.preferences | {"lists": lists | ({name: query} if query else {})}
-        kept.save(update_fields=["preferences"])
+    """Keep how a person sees a list. Where another page wrote other preferences of theirs since they were read, they are read anew."""
+    for _try in range(3):
+        was = user.preferences
+        lists = {other: seen for other, seen in (was.get("lists") or {}).items() if other != name}
+        now = was | {"lists": lists | ({name: query} if query else {})}
+        if User.objects.filter(pk=user.pk, preferences=was).update(preferences=now):
+            user.preferences = now
+            return
+        user.refresh_from_db(fields=["preferences"])
     user.preferences = kept.preferences

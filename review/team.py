@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Min, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -125,14 +123,9 @@ def forecast(opened: Sequence[tuple[date, int]], waiting: int, *, now: datetime)
 
 def _members(today: date, whole: Figures | None) -> list[Member]:
     """Whoever reviews or decided something in the last days, the busiest first."""
-    counted: dict[uuid.UUID, list[float]] = defaultdict(lambda: [0, 0, 0.0])
     days = DecisionDay.objects.filter(day__gt=today - timedelta(days=DAYS), actor__isnull=False, verdict__in=VERDICTS)
-    for row in days:
-        assert row.actor is not None
-        known = counted[row.actor]
-        known[0] += row.decisions if row.day == today else 0
-        known[1] += row.decisions
-        known[2] += row.seconds
+    sums = {"now": Sum("decisions", filter=Q(day=today)), "week": Sum("decisions"), "looked": Sum("seconds")}
+    counted = {actor: (now or 0, week, looked) for actor, now, week, looked in days.values_list("actor").annotate(**sums).order_by()}
     users = User.objects.select_related("actor").filter(Q(actor__in=counted) | Q(is_active=True, role=User.Role.REVIEWER))
     checks = {
         reviewer: (answers, right)
@@ -144,13 +137,13 @@ def _members(today: date, whole: Figures | None) -> list[Member]:
     members = []
     for user in users:
         actor = getattr(user, "actor", None)
-        now, week, seconds = counted[actor.pk] if actor and actor.pk in counted else (0, 0, 0.0)
+        now, week, seconds = counted.get(actor.pk, (0, 0, 0.0)) if actor else (0, 0, 0.0)
         checked, right = checks.get(user.pk, (0, 0))
         members.append(
             Member(
                 user=user,
-                today=int(now),
-                week=int(week),
+                today=now,
+                week=week,
                 an_hour=3600 * week / seconds if seconds else None,
                 agreement=figures.agreement_of(whole, actor.pk) if actor else None,
                 checked=checked,
@@ -162,26 +155,25 @@ def _members(today: date, whole: Figures | None) -> list[Member]:
 
 def _queues(opened: Sequence[OpenDay]) -> list[Queue]:
     """What is open by category and pair of languages, the most first. Stages are told together."""
-    found: dict[str, list[QueueCount]] = defaultdict(list)
-    for row in QueueCount.objects.select_related("category"):
-        found[figures.queue_key(row)].append(row)
+    sums = {"open": Sum("pairs"), "of": Sum("cases"), "late": Sum("overdue"), "since": Min("oldest_at")}
+    rows = QueueCount.objects.values_list("category", "category__path", "languages").annotate(**sums).filter(open__gt=0)
     now = timezone.now()
-    queues = []
-    for key, rows in found.items():
-        pairs = sum(row.pairs for row in rows)
-        if pairs:
-            queues.append(
-                Queue(
-                    category=rows[0].category.path if rows[0].category else "",
-                    languages=insights.language_names(rows[0].languages) if rows[0].languages else "",
-                    pairs=pairs,
-                    cases=sum(row.cases for row in rows),
-                    overdue=sum(row.overdue for row in rows),
-                    oldest_at=min((row.oldest_at for row in rows if row.oldest_at), default=None),
-                    forecast=forecast([(day.day, day.queues.get(key, 0)) for day in opened if day.queues], pairs, now=now),
-                )
-            )
-    return sorted(queues, key=lambda queue: -queue.pairs)[:MOST_QUEUES]
+    return [
+        Queue(
+            category=path or "",
+            languages=insights.language_names(languages) if languages else "",
+            pairs=pairs,
+            cases=cases,
+            overdue=overdue,
+            oldest_at=oldest,
+            forecast=forecast(_of_queue(opened, figures.queue_key(category, languages)), pairs, now=now),
+        )
+        for category, path, languages, pairs, cases, overdue, oldest in rows.order_by("-open", "category__path", "languages")[:MOST_QUEUES]
+    ]
+
+
+def _of_queue(opened: Sequence[OpenDay], key: str) -> list[tuple[date, int]]:
+    return [(day.day, day.queues.get(key, 0)) for day in opened if day.queues]
 
 
 def _backlog(opened: Sequence[OpenDay]) -> Chart:

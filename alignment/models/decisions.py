@@ -82,6 +82,7 @@ class Pair(models.Model):
     languages = models.CharField(max_length=40, blank=True, db_default="", help_text="Both SKUs' languages, sorted, as en|zh")
     priority = models.SmallIntegerField(default=0, db_default=0)
     order_key = models.FloatField(default=0.0, db_default=0.0, help_text="Its place among pairs of one priority, by its policy's order")
+    probability = models.FloatField(null=True, blank=True, help_text="Its score's, as it was when it was last opened or routed")
     due_since = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
 
@@ -118,6 +119,7 @@ class Pair(models.Model):
                 name="open_pairs_by_category",
             ),
             models.Index(fields=["due_at", "id"], condition=Q(in_review=True, due_at__isnull=False), name="open_pairs_by_due_time"),
+            models.Index(fields=["probability", "id"], condition=Q(in_review=True), name="open_pairs_by_score"),
             models.Index(fields=["category", "route"], name="pairs_by_category_and_route"),
         ]
 
@@ -191,6 +193,8 @@ class Decision(models.Model):
             models.Index(fields=["actor", "-id"], name="decisions_by_actor"),
             models.Index(fields=["created_at"], name="decisions_by_time"),
             models.Index(fields=["-id"], condition=Q(by="person"), name="decisions_of_people"),
+            models.Index(fields=["verdict", "created_at", "id"], name="decisions_by_verdict"),
+            models.Index(fields=["created_at", "id"], condition=Q(by="policy"), name="decisions_of_policies"),
             models.Index(fields=["act", "id"], condition=Q(act__isnull=False), name="decisions_by_act"),
             models.Index(fields=["created_at"], condition=Q(reason="second opinion"), name="second_opinions"),
         ]

@@ -24,6 +24,7 @@ from review.templatetags.listings import language
 from review.templatetags.numbers import thousands
 
 MOST_PEOPLE = 500
+MOST_FOUND = 300
 POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
 PUBLISHED = "publish policy"
 ACTIONS: dict[str, Promise] = {
@@ -85,11 +86,11 @@ def _what(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
 
 
 def _holding(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
-    """Decisions about listings that hold the words; acts whose subject or name does."""
+    """Decisions about listings that hold the words, of very many the latest; acts whose subject or name does."""
     if rows.model is AuditEvent:
         return rows.filter(Q(subject__icontains=words) | Q(action__icontains=words))
-    found = search.matching(words) or []
-    return rows.filter(Q(pair__left__in=found) | Q(pair__right__in=found))
+    found = Decision.objects.filter(pair__in=history.pairs_of(search.matching(words) or []))
+    return rows.filter(pk__in=list(found.order_by("-pk").values_list("pk", flat=True)[:MOST_FOUND]))
 
 
 def _about(rows: QuerySet[Any], subject: str) -> QuerySet[Any]:
@@ -98,12 +99,13 @@ def _about(rows: QuerySet[Any], subject: str) -> QuerySet[Any]:
     pairs: Q | None = None
     names: list[str] = []
     if kind == "sku" and (key := _uuid(name)):
-        pairs, names = Q(pair__left__uuid=key) | Q(pair__right__uuid=key), [str(key)]
+        known = SKU.objects.filter(uuid=key).values_list("pk", flat=True)
+        pairs, names = Q(pair__in=history.pairs_of(list(known))), [str(key)]
     elif kind == "pair" and name.isascii() and name.isdigit() and len(name) < 19:
         pairs = Q(pair=int(name))
         names = [f"decision {pk}" for pk in Decision.objects.filter(pair=int(name)).values_list("pk", flat=True)[:1000]]
     elif kind == "group" and (key := _uuid(name)):
-        pairs = Q(pk__in=GroupChange.objects.filter(group__uuid=key).values("decision"))
+        pairs = Q(pk__in=list(GroupChange.objects.filter(group__uuid=key).values_list("decision", flat=True)))
     if pairs is None:
         return rows.none()
     return rows.filter(pairs) if rows.model is Decision else rows.filter(subject__in=names)

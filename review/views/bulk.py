@@ -20,7 +20,7 @@ from review import bulk, history, keyset, lists
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import admin_required, person
 from review.templatetags.listings import language, score
-from review.views.skus import categories, in_category, sources
+from review.views.skus import categories, in_category, of_source, sources
 
 RECENT = 5
 SHOWN = 50
@@ -39,7 +39,7 @@ def _score(bound: str) -> Any:
             limit = float(value.replace(",", "."))
         except ValueError:
             return rows
-        return rows.filter(**{f"score__probability__{bound}": limit}) if 0 <= limit <= 1 else rows
+        return rows.filter(**{f"probability__{bound}": limit}) if 0 <= limit <= 1 else rows
 
     return narrow
 
@@ -81,7 +81,7 @@ OPEN = lists.List(
         Filter(
             "source",
             gettext_lazy("Source"),
-            lambda rows, value: rows.filter(Q(left__source__name=value) | Q(right__source__name=value)),
+            lambda rows, value: of_source(rows, value, field="left__source") | of_source(rows, value, field="right__source"),
             choices=sources,
         ),
         Filter("score_from", gettext_lazy("Score from"), _score("gte")),
@@ -99,6 +99,7 @@ OPEN = lists.List(
             choices=lambda: [("guarded", gettext_lazy("kept from accept by facts")), ("free", gettext_lazy("not kept"))],
         ),
     ],
+    counted=1_000,
 )
 
 

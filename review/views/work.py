@@ -26,6 +26,7 @@ from review.permissions import person, reviewer_required
 from review.views.insights import as_csv
 
 MOST_WORDS = 6
+LOOKED_AT = 2_000
 TEXTS = ("pair__left__description", "pair__right__description", "pair__left__attributes", "pair__right__attributes")
 
 
@@ -59,14 +60,16 @@ def _undo(decision: Decision) -> SafeString | str:
 
 
 def _with_words(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
-    """Verdicts on a listing that holds all the words or has that id. Where there are many such listings, each verdict is looked at."""
+    """Verdicts on a listing that holds all the words or has that id. Where there are many such listings, the last verdicts are looked at
+    one by one: of those that the other filters leave, so that earlier ones are found by their days."""
     found = search.matching(words)
     if found is not None and len(found) < search.LOOKED_AT:
-        return rows.filter(Q(pair__left__in=found) | Q(pair__right__in=found))
+        return rows.filter(pair__in=history.pairs_of(found))
     titles = Q()
     for word in words.split()[:MOST_WORDS]:
         titles &= Q(pair__left__title__icontains=word) | Q(pair__right__title__icontains=word)
-    return rows.filter(titles | Q(pair__left__external_id=words) | Q(pair__right__external_id=words))
+    last = rows.filter(pk__in=list(rows.order_by("-pk").values_list("pk", flat=True)[:LOOKED_AT]))
+    return last.filter(titles | Q(pair__left__external_id=words) | Q(pair__right__external_id=words))
 
 
 HISTORY = lists.List(
@@ -88,7 +91,6 @@ HISTORY = lists.List(
     sorts=[Sort("newest", gettext_lazy("When"), "pk")],
     first="-newest",
     filters=[
-        Filter("words", gettext_lazy("Words of a title, or an id"), _with_words),
         Filter(
             "verdict",
             gettext_lazy("Verdict"),
@@ -97,6 +99,7 @@ HISTORY = lists.List(
         ),
         Filter("from", gettext_lazy("From"), lists.from_day("created_at"), kind="date"),
         Filter("to", gettext_lazy("To"), lists.to_day("created_at"), kind="date"),
+        Filter("words", gettext_lazy("Words of a title, or an id"), _with_words),
     ],
 )
 
@@ -116,7 +119,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _mark(user: User, rows: list[Decision]) -> None:
-    within_reach = {decision.pk for decision in decisions.undoable(user)} if rows else set()
+    within_reach = decisions.within_reach(user) if rows else set()
     for row in rows:
         row.undoable = row.pk in within_reach  # type: ignore[attr-defined]
 

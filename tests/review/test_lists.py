@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis.extra.django import TestCase
 
 from alignment.models import SKU, AuditEvent, Source
 from review import keyset, lists
+from review.views import skus
 from tests import factories
 
 MOMENT = timezone.now().replace(microsecond=0)
@@ -145,7 +147,7 @@ def test_reset_forgets_how_it_was_seen(client, reader):
 
 
 def test_it_counts_exactly_up_to_a_bound(client, reader, monkeypatch):
-    monkeypatch.setattr(lists, "COUNTED", 2)
+    monkeypatch.setattr(skus, "SKUS", replace(skus.SKUS, counted=2))
     factories.make_sku(), factories.make_sku()
     assert "2 rows" in client.get(address(sort="added")).content.decode()
     factories.make_sku()
