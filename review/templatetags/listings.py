@@ -37,4 +37,4 @@ def language(code: str) -> str:
 @register.filter
 def percent(share: float | None) -> str:
     """A share with one decimal; nothing to divide by is a dash."""
-    return "–" if share is None or share == "" else in_percent(f"{number_format(100 * share, 1)}")
+    return "–" if share is None or share == "" else in_percent(f"{number_format(round(100 * share, 1), 1)}")

@@ -34,7 +34,7 @@ def megabytes(size: int | None) -> str:
         return "0 KB"
     if size < 1024 * 1024:
         return f"{thousands(size / 1024)} KB"
-    return f"{number_format(size / 1024 / 1024, 1, force_grouping=True)} MB"
+    return f"{number_format(round(size / 1024 / 1024, 1), 1, force_grouping=True)} MB"
 
 
 @register.filter

@@ -16,6 +16,8 @@ from alignment import decisions
 from alignment.models import ImportRun
 from review import figures
 from review.models import Figures
+from review.templatetags.listings import percent
+from review.templatetags.numbers import megabytes
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -102,3 +104,9 @@ def test_large_numbers_are_written_alike_on_every_page_of_a_language(client, cou
     for page in (reverse("insights"), reverse("import", args=[run.uuid]), reverse("runs")):
         html = client.get(page).content.decode()
         assert "1,234,567<" in html and "1234567<" not in html
+
+
+def test_shares_and_sizes_are_rounded_never_cut():
+    assert [percent(share) for share in (12 / 610, 0.31967, 1.0, 0.0, None)] == ["2.0 %", "32.0 %", "100.0 %", "0.0 %", "–"]
+    assert [megabytes(size) for size in (1_990_000, 1536, 0)] == ["1.9 MB", "2 KB", "0 KB"]
+    assert megabytes(2_080_000) == "2.0 MB"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
@@ -10,6 +13,17 @@ from review.models import Lease
 from tests import factories
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
+
+
+@pytest.mark.processes
+def test_without_an_address_it_takes_them_of_a_site_of_its_own_that_is_gone_afterwards(chromium, tmp_path, monkeypatch):
+    made = []
+    original = tempfile.TemporaryDirectory
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda *args, **options: made.append(original(*args, **options)) or made[-1])
+    monkeypatch.setenv("SAMPLE", "no")
+    call_command("screenshots", tmp_path, only=["home"], languages=["zh-hans"], themes=["light"], widths=[390])
+    assert [path.name for path in tmp_path.iterdir()] == ["home-zh-hans-light-390.png"]
+    assert [Path(folder.name).exists() for folder in made] == [False]
 
 
 def test_it_takes_the_pages_that_were_asked_for_and_leaves_nothing_behind(live_server, chromium, tmp_path):

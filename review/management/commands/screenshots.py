@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+from argparse import SUPPRESS
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import NoReverseMatch, reverse
 
 from alignment.models import SKU, EvaluationRun, Group, ImportRun, Pair, PolicyVersion, RerankRequest, User
-from review import leases, navigation
+from review import leases, navigation, pictures
 
 WIDTHS = {1440: 900, 390: 844}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--hide-scrollbars"]
@@ -34,11 +37,15 @@ BENEATH: dict[str, Callable[[], Any]] = {
 
 
 class Command(BaseCommand):
-    help = "Take a picture of every page of the server that runs on this database. Needs the development requirements and a Chromium."
+    help = (
+        "Take a picture of every page, of a site with the sample that is started for it and gone afterwards; with --url, of the server "
+        "that runs there on this database. Needs the development requirements and a Chromium."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
-        parser.add_argument("--url", default=f"http://localhost:{settings.PORT}", help="Where the server answers")
+        parser.add_argument("--url", help="Where a server answers that runs already, on this database")
+        parser.add_argument("--live-in", action="store_true", help=SUPPRESS)
         parser.add_argument("--only", nargs="+", default=[], metavar="PAGE", help="These pages alone, by their urls' names")
         parser.add_argument("--languages", nargs="+", default=[code for code, _name in settings.LANGUAGES])
         parser.add_argument("--themes", nargs="+", default=["light", "dark"], choices=["light", "dark"])
@@ -52,6 +59,12 @@ class Command(BaseCommand):
         chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
         if not chromium:
             raise CommandError("No Chromium was found: install the package chromium.")
+        if not options["url"]:
+            with pictures.private_site() as environment:
+                self._of_private_site(environment, options)
+            return
+        if options["live_in"]:
+            pictures.live_in()
         user = User.objects.filter(is_active=True, is_superuser=True).order_by("pk").first()
         if user is None:
             raise CommandError("There is no admin: run make run first.")
@@ -64,6 +77,17 @@ class Command(BaseCommand):
             except Error as error:
                 raise CommandError(f"{options['url']} could not be opened: is the server running? ({str(error).splitlines()[0]})") from None
         self.stdout.write(f"{taken} pictures of {len(paths)} pages are in {options['folder']}.")
+
+    def _of_private_site(self, environment: dict[str, str], options: dict[str, Any]) -> None:
+        """This command again, on the site's own database."""
+        again = [sys.executable, "manage.py", "screenshots", str(options["folder"].resolve()), "--live-in"]
+        again += ["--url", f"http://localhost:{environment['PORT']}"]
+        for name in ("only", "languages", "themes", "widths"):
+            again += [f"--{name}", *map(str, options[name])] if options[name] else []
+        done = subprocess.run(again, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            raise CommandError(done.stderr.strip().removeprefix("CommandError: "))
+        self.stdout.write(done.stdout.strip())
 
     def _take(self, browser: Any, session: str, paths: dict[str, str], options: dict[str, Any]) -> int:
         taken = 0
