@@ -8,8 +8,8 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.text import get_text_list
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from alignment.candidates import MOST_CANDIDATES
 from alignment.importing.language import LANGUAGES
@@ -62,15 +62,15 @@ class CandidateRunForm(forms.ModelForm):
 
 def candidate_options(run: CandidateRun) -> str:
     """What a building of candidates is asked for, in words."""
-    said = [_("at most %(k)s candidates each") % {"k": run.k}]
+    said = [gettext("at most %(k)s candidates each") % {"k": run.k}]
     if run.other_source:
-        said.append(_("from other sources only"))
+        said.append(gettext("from other sources only"))
     if run.other_language:
-        said.append(_("in other languages only"))
+        said.append(gettext("in other languages only"))
     if levels := run.category_levels:
         within = ngettext("in the same category, %(levels)s level deep", "in the same category, %(levels)s levels deep", levels)
         said.append(within % {"levels": levels})
-    return get_text_list(said, _("and"))
+    return str(get_text_list([*said], gettext("and")))
 
 
 class ExportForm(forms.Form):

@@ -180,12 +180,19 @@ def correct(kept: Upload, *, encoding: str, delimiter: str, language: str, mappi
             kept.rows_total, kept.rows_exact = _count(kept)
         except FileError:
             kept.rows_total, kept.rows_exact = None, False
-    kept.save()
+    # Not saved: what somebody imported or deleted meanwhile would be there again, and its file is the import's.
+    changed = ("encoding", "delimiter", "language", "mapping", "rows_total", "rows_exact")
+    Upload.objects.filter(pk=kept.pk).update(**{name: getattr(kept, name) for name in changed})
 
 
 def start(kept: Upload, *, by: User) -> ImportRun:
-    """Have a worker import the file as it was last shown, and remember the mapping for its source. The upload is a run from then on."""
+    """Have a worker import the file as it was last shown, and remember the mapping for its source. The upload is a run from then on.
+
+    Raises Upload.DoesNotExist where it was imported or deleted meanwhile.
+    """
     with transaction.atomic():
+        if not Upload.objects.filter(pk=kept.pk).delete()[0]:
+            raise Upload.DoesNotExist
         source, _made = Source.objects.get_or_create(name=kept.source_name, defaults={"language": kept.language})
         source.mapping = kept.mapping
         source.language = source.language or kept.language
@@ -212,14 +219,13 @@ def start(kept: Upload, *, by: User) -> ImportRun:
             subject=kept.file_name[:200],
             detail={"run": str(run.uuid), "source": source.name, "rows": kept.rows_total, "complete": kept.complete},
         )
-        kept.delete()
     return run
 
 
 def discard(kept: Upload) -> None:
     """Forget an upload and its file."""
-    Path(kept.stored_path).unlink(missing_ok=True)
-    kept.delete()
+    if Upload.objects.filter(pk=kept.pk).delete()[0]:
+        Path(kept.stored_path).unlink(missing_ok=True)
 
 
 def sweep() -> None:

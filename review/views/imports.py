@@ -69,7 +69,10 @@ def upload(request: HttpRequest, upload: str) -> HttpResponse:
     shown = uploads.preview(kept)
     if shown.missing or shown.problem:
         return _preview(request, kept)
-    run = uploads.start(kept, by=person(request))
+    try:
+        run = uploads.start(kept, by=person(request))
+    except Upload.DoesNotExist:
+        return redirect("imports")
     return redirect("import", run=run.uuid)
 
 

@@ -161,6 +161,17 @@ def test_what_nobody_imports_is_swept_after_a_day() -> None:
     assert not Path(old.stored_path).exists() and Path(new.stored_path).exists()
 
 
+def test_an_upload_that_was_imported_meanwhile_comes_not_back_by_what_was_still_on_its_way() -> None:
+    kept = keep(GERMAN)
+    late = Upload.objects.get(pk=kept.pk)
+    run = uploads.start(kept, by=factories.make_admin())
+    uploads.correct(late, encoding="utf-8", delimiter=";", language="de", mapping=late.mapping)
+    uploads.discard(late)
+    with pytest.raises(Upload.DoesNotExist):
+        uploads.start(late, by=factories.make_admin())
+    assert not Upload.objects.exists() and ImportRun.objects.count() == 1 and Path(run.stored_path).exists()
+
+
 def test_an_imported_file_goes_a_month_after_its_import_ended_and_the_report_stays() -> None:
     old, recent = imported(keep(GERMAN)), imported(keep(GERMAN))
     path = Path(old.stored_path)
