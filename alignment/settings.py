@@ -234,7 +234,6 @@ LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = ["review.formats"]
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "review" / "locale"]
-FORMAT_MODULE_PATH = "review.formats"
 USE_TZ = True
 TIME_ZONE = text("TIME_ZONE", "UTC")
 
