@@ -304,7 +304,7 @@ CELERY_BEAT_SCHEDULE = {
     "wake-scoring": {"task": "workers.score_waiting", "schedule": 10.0, "options": {"expires": 10}},
     "sweep": {"task": "workers.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
     "count-queues": {"task": "review.count_queues", "schedule": 15.0, "options": {"expires": 15}},
-    "count-brand-names": {"task": "workers.count_brand_names", "schedule": 60.0, "options": {"expires": 60}},
+    "count-brand-names": {"task": "workers.count_brand_names", "schedule": 60.0, "options": {"expires": 60, "queue": "long"}},
     "count-figures": {"task": "review.count_figures", "schedule": 30.0, "options": {"expires": 30}},
 }
 RETRIEVAL_ENCODER = text("RETRIEVAL_ENCODER", str(BASE_DIR / "workers" / "demo_model"))
