@@ -85,7 +85,11 @@ def test_the_audit_says_what_changed() -> None:
     policies.publish(category=root(), **values_of(was) | {"accept_at": 0.95, "blind": True}, author=admin)
     event = AuditEvent.objects.get(action="publish policy")
     assert event.actor == admin.actor.uuid
-    assert event.detail == {"version": was.number + 1, "changed": {"accept_at": [was.accept_at, 0.95], "blind": [False, True]}}
+    assert event.detail == {
+        "category": "",
+        "version": was.number + 1,
+        "changed": {"accept_at": [was.accept_at, 0.95], "blind": [False, True]},
+    }
 
 
 def test_rolling_back_brings_back_every_field() -> None:
