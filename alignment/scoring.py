@@ -77,8 +77,11 @@ def claim(*, holder: str, token_budget: int) -> list[CandidateSet]:
             rows = _first_waiting()
             if not rows:
                 return []
-            if not scoring_runs.stopped(rows):
+            cancelled = scoring_runs.cancelled_among(rows)
+            if not cancelled:
                 return _take(rows, holder=holder, token_budget=token_budget)
+        for run in cancelled:
+            scoring_runs.follow(run)
 
 
 def _first_waiting() -> list[CandidateSet]:

@@ -75,13 +75,10 @@ def asked_anew(sets: Q) -> None:
         _count("sets", {run: -count for run, count in left.items()})
 
 
-def stopped(sets: Collection[CandidateSet]) -> set[int]:
-    """Those of some waiting sets that a cancelled run asked for: set aside, they are nobody's to claim."""
+def cancelled_among(sets: Collection[CandidateSet]) -> list[int]:
+    """The cancelled runs that asked for some of these sets."""
     wanted = {one.scoring_run_id for one in sets if one.scoring_run_id}
-    cancelled = set(ScoringRun.objects.filter(pk__in=wanted, status=Status.CANCELLED).values_list("pk", flat=True)) if wanted else set()
-    found = {one.pk for one in sets if one.scoring_run_id in cancelled}
-    CandidateSet.objects.filter(pk__in=found, status=CandidateSet.Status.PENDING).update(status=CandidateSet.Status.ASIDE)
-    return found
+    return list(ScoringRun.objects.filter(pk__in=wanted, status=Status.CANCELLED).values_list("pk", flat=True)) if wanted else []
 
 
 def follow(run_id: int) -> None:
