@@ -30,6 +30,13 @@ def under(path: str, *, field: str = "category__path") -> Q:
     return Q(**{field: path}) | Q(**{f"{field}__startswith": f"{path}{Category.SEPARATOR}"})
 
 
+def meant(path: str) -> Q:
+    """The categories that a path means, of Category itself: the one there and all below it; where none is, all that hold those words."""
+    whole = Category.SEPARATOR.join(split_path(path))
+    inside = under(whole, field="path")
+    return inside if whole and Category.objects.filter(inside).exists() else Q(path__icontains=path)
+
+
 def languages() -> list[str]:
     """Every language that a SKU is in: one step of an index a language, however many SKUs there are."""
     step = "SELECT min(language) FROM alignment_sku"

@@ -168,11 +168,11 @@ def respond(
     """
     user, sources = person(request), [rows] if isinstance(rows, QuerySet) else list(rows)
     if "reset" in request.GET:
-        _remember(user, shape.name, "")
+        remember(user, shape.name, "")
         return HttpResponseRedirect(request.path)
-    remembered = _remembered(user, shape.name)
-    if not request.GET and remembered:
-        return HttpResponseRedirect(f"{request.path}?{remembered}")
+    before = remembered(user, shape.name)
+    if not request.GET and before:
+        return HttpResponseRedirect(f"{request.path}?{before}")
     choice = read(request, shape)
     sources = narrowed(shape, choice, sources)
     if (wanted := request.GET.get("as")) in MEDIA:
@@ -180,8 +180,8 @@ def respond(
     shown = show(shape, choice, sources, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
     # One subject's rows are looked at and left: the list is not remembered so.
     once = any(one.kind == "hidden" and one.name in choice.filters for one in shape.filters)
-    if request.GET and not once and (query := choice.query()) != remembered:
-        _remember(user, shape.name, query)
+    if request.GET and not once and (query := choice.query()) != before:
+        remember(user, shape.name, query)
     response = render(request, template, {"list": shown} | (context or {}))
     if getattr(request, "htmx", False):
         response["HX-Push-Url"] = f"{request.path}?{choice.query()}"
@@ -347,16 +347,18 @@ def _plain_text(value: Any) -> str:
     return json.dumps(plain, ensure_ascii=False) if isinstance(plain, list | dict | bool) else str(plain)
 
 
-def _remembered(user: User, name: str) -> str:
+def remembered(user: User, name: str) -> str:
+    """How a person last saw a list, as its address has it."""
     lists = user.preferences.get("lists") if isinstance(user.preferences, dict) else None
     kept = lists.get(name) if isinstance(lists, dict) else None
     return kept if isinstance(kept, str) else ""
 
 
-def _remember(user: User, name: str, query: str) -> None:
+def remember(user: User, name: str, query: str) -> None:
     """Keep how a person sees a list. Another page may write other preferences of theirs at the same moment."""
     with transaction.atomic():
         kept = User.objects.select_for_update(no_key=True).only("preferences").get(pk=user.pk)
         lists = {other: seen for other, seen in (kept.preferences.get("lists") or {}).items() if other != name}
         kept.preferences = kept.preferences | {"lists": lists | ({name: query} if query else {})}
         kept.save(update_fields=["preferences"])
+    user.preferences = kept.preferences

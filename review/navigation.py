@@ -53,7 +53,7 @@ AREAS = (
             Entry("case", _("Cases"), "reviewers", everyone, under=("paused",)),
             Entry("my-work", _("My work"), "reviewers#my-work", everyone),
             Entry("queues", _("Queues"), "reviewers#queues", everyone),
-            Entry("escalated", _("Escalated"), "admins#escalated"),
+            Entry("escalated", _("Escalated"), "admins#escalated", under=("escalated-pairs",)),
             Entry("conflicts", _("Conflicts"), "admins#conflicts"),
             Entry("bulk", _("Bulk"), "admins#bulk", under=("bulk-preview", "bulk-decide", "bulk-act")),
             Entry("team", _("Team"), "admins#team"),

@@ -88,19 +88,16 @@ def _not_unsure_of(user: User) -> Q:
 
 
 def scope_of(user: User, *, escalated: bool, narrowed: bool = True) -> Scope:
-    """What fits this person. Admins take what is theirs whatever its language and category."""
-    return Scope() if escalated else scopes.of(user, narrowed=narrowed)
+    """What fits this person. Admins take what is escalated whatever its language and category, or what they filtered it by."""
+    if escalated:
+        return scopes.of_escalated(user) if narrowed else Scope()
+    return scopes.of(user, narrowed=narrowed)
 
 
 def next_pairs(user: User, scope: Scope, *, escalated: bool) -> list[Pair]:
     """The first pairs, in the queue's order, of cases that fit and in which no SKU is held: first of what was open when last counted."""
     counted = _as_counted()
     return (_first(user, scope, counted, escalated=escalated) if counted else []) or _first(user, scope, None, escalated=escalated)
-
-
-def first_in(user: User, stage: Pair.Stage) -> Pair | None:
-    """The first pair of one stage that this person may answer, of a case in which no SKU is held."""
-    return next(iter(_in_order([_free(_open_at(user, stage))], Scope(), None)), None)
 
 
 def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
@@ -147,7 +144,8 @@ def _why_empty(user: User, *, escalated: bool) -> tuple[str, int]:
     if count := left(user, escalated=escalated).pairs:
         return "held", count
     if escalated:
-        return "", 0
+        count = left(user, escalated=True, narrowed=False).pairs
+        return ("narrowed", count) if count else ("", 0)
     if scopes.work_on(user) and (count := left(user, narrowed=False).pairs):
         return "narrowed", count
     if count := open_pairs(user, escalated=False).order_by()[: COUNTED + 1].count():
@@ -203,6 +201,7 @@ def _first(user: User, scope: Scope, counted: _Counted | None, *, escalated: boo
     if some_overdue and (overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope)):
         return overdue
     wanted = [stage for stage in stages(escalated=escalated) if counted is None or stage in counted.stages]
+    wanted = [stage for stage in wanted if scope.stages is None or stage in scope.stages]
     return _in_order([_free(_open_at(user, stage)) for stage in wanted], scope, counted)[:AT_ONCE]
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from alignment.catalogue import under
+from alignment.catalogue import meant, under
 from alignment.models import Category, User
-from review import insights
+from alignment.open_pairs import FOR_ADMINS
+from review import insights, lists
+
+ESCALATED = "escalated"
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,15 @@ class WorkOn:
 
 @dataclass(frozen=True)
 class Scope:
-    """The languages and categories whose pairs one person may be given. None stands for all."""
+    """The languages, categories and stages whose pairs one person may be given. None stands for all."""
 
     languages: frozenset[str] | None = None
     subtrees: Q | None = None
+    stages: frozenset[str] | None = None
 
     @property
     def everything(self) -> bool:
-        return self.languages is None and self.subtrees is None
+        return self.languages is None and self.subtrees is None and self.stages is None
 
     def categories(self) -> QuerySet[Category]:
         return Category.objects.filter(self.subtrees) if self.subtrees is not None else Category.objects.all()
@@ -46,8 +51,9 @@ class Scope:
         return Q() if self.languages is None else Q(languages__in=sorted(self.languages))
 
     def fitting(self) -> Q:
-        """Rows with a category and a pair of languages, open pairs or counts of them, that fit."""
-        return self.of_languages() if self.subtrees is None else self.of_languages() & Q(category__in=self.categories().values("pk"))
+        """Rows with a category, a pair of languages and a stage, open pairs or counts of them, that fit."""
+        fitting = self.of_languages() if self.subtrees is None else self.of_languages() & Q(category__in=self.categories().values("pk"))
+        return fitting if self.stages is None else fitting & Q(stage__in=sorted(self.stages))
 
 
 def of(user: User, *, narrowed: bool = True) -> Scope:
@@ -61,6 +67,21 @@ def of(user: User, *, narrowed: bool = True) -> Scope:
     if chosen.category is not None:
         subtrees = under(chosen.category.path, field="path") if subtrees is None else subtrees & under(chosen.category.path, field="path")
     return Scope(languages, subtrees)
+
+
+def of_escalated(user: User) -> Scope:
+    """What an admin filtered the escalated pairs by, as the list of them remembers it."""
+    asked = asked_of_escalated(user)
+    languages, category, why = asked.get("languages"), asked.get("category"), asked.get("why")
+    return Scope(
+        frozenset({languages}) if languages else None,
+        meant(category) if category else None,
+        frozenset({why}) if why in FOR_ADMINS else None,
+    )
+
+
+def asked_of_escalated(user: User) -> dict[str, str]:
+    return dict(parse_qsl(lists.remembered(user, ESCALATED)))
 
 
 def pairs_of_languages(languages: Any) -> frozenset[str] | None:

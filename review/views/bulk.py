@@ -27,7 +27,7 @@ SHOWN = 50
 VERDICTS = (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT)
 
 
-def _language_pairs() -> list[tuple[str, str]]:
+def language_pairs() -> list[tuple[str, str]]:
     codes = sorted(catalogue.languages())
     named = [(f"{one}|{other}", f"{language(one)} – {language(other)}") for place, one in enumerate(codes) for other in codes[place:]]
     return sorted(named, key=lambda pair: pair[1])
@@ -49,20 +49,20 @@ def _same_gtin(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
     return rows.filter(same if value == "same" else ~same)
 
 
-def _listing(sku: Any) -> Text:
+def listing(sku: Any) -> Text:
     return Text(sku.title, sku.language)
 
 
-def _candidate(pair: Pair) -> Any:
+def candidate(pair: Pair) -> Any:
     return pair.right if pair.query_id == pair.left_id else pair.left
 
 
 OPEN = lists.List(
     name="open-pairs",
     columns=[
-        Column("query", gettext_lazy("Query"), lambda pair: _listing(pair.query), link=lambda pair: reverse("pair", args=[pair.pk])),
-        Column("candidate", gettext_lazy("Candidate"), lambda pair: _listing(_candidate(pair))),
-        Column("sources", gettext_lazy("Sources"), lambda pair: f"{pair.query.source.name} / {_candidate(pair).source.name}"),
+        Column("query", gettext_lazy("Query"), lambda pair: listing(pair.query), link=lambda pair: reverse("pair", args=[pair.pk])),
+        Column("candidate", gettext_lazy("Candidate"), lambda pair: listing(candidate(pair))),
+        Column("sources", gettext_lazy("Sources"), lambda pair: f"{pair.query.source.name} / {candidate(pair).source.name}"),
         Column(
             "score",
             gettext_lazy("Score"),
@@ -77,7 +77,7 @@ OPEN = lists.List(
     first="pair",
     filters=[
         Filter("category", gettext_lazy("Category"), in_category, suggestions=categories),
-        Filter("languages", gettext_lazy("Languages"), lambda rows, value: rows.filter(languages=value), choices=_language_pairs),
+        Filter("languages", gettext_lazy("Languages"), lambda rows, value: rows.filter(languages=value), choices=language_pairs),
         Filter(
             "source",
             gettext_lazy("Source"),

@@ -24,6 +24,7 @@ from alignment.models import Actor, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
 from review import cases, checks, keys, leases, queues, scopes
 from review.permissions import admin_required, person, reviewer_required
+from review.views import escalated as escalated_pairs
 
 
 @dataclass(frozen=True)
@@ -49,21 +50,16 @@ def case(request: HttpRequest) -> HttpResponse:
 @admin_required
 @require_GET
 def escalated(request: HttpRequest) -> HttpResponse:
-    return _page(request, escalated=True)
+    """The escalated case in hand, or the next of those that the list of them is filtered by."""
+    return escalated_pairs.as_filtered(request) or _page(request, escalated=True)
 
 
 def _page(request: HttpRequest, *, escalated: bool) -> HttpResponse:
-    """The case in hand, or the next. `pair` opens that candidate; `again` takes that pair's case where nobody else holds it; `next` the
-    first of the escalated pairs that are there for that reason."""
+    """The case in hand, or the next. `pair` opens that candidate; `again` takes that pair's case where nobody else holds it."""
     user, current = person(request), _number(request.GET.get("pair"))
     taken = None
     if again := _number(request.GET.get("again")):
         current, taken = again, _take_again(user, again, escalated=escalated)
-    if escalated and (stage := request.GET.get("next")) in FOR_ADMINS:
-        first = queues.first_in(user, Pair.Stage(stage))
-        current, taken = (first.pk, leases.take_case(user, escalated=True, query_id=first.query_id)) if first else (None, None)
-        if taken is None:
-            messages.info(request, _("No pair waits for you for that reason."))
     taken = taken or leases.take_case(user, escalated=escalated)
     template = "review/_case.html" if _is_fragment(request) else "review/case.html"
     return render(request, template, _context(user, taken, escalated=escalated, current=current))
@@ -256,6 +252,7 @@ def _answer(request: HttpRequest, user: User, taken: leases.Case | None, told: T
 def _context(user: User, taken: leases.Case | None, *, escalated: bool, current: int | None = None) -> dict[str, Any]:
     context: dict[str, Any] = {"left": queues.left(user, escalated=escalated), "escalated": escalated, "keys": keys.of(user)}
     context["work_on"] = None if escalated else scopes.work_on(user)
+    context["narrowed"] = escalated_pairs.in_words(user) if escalated else ""
     return context | (cases.describe(taken, user=user, current=current) if taken else queues.why_empty(user, escalated=escalated))
 
 

@@ -29,9 +29,7 @@ USUAL_LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "
 
 def in_category(rows: QuerySet[Any], path: str, *, field: str = "category") -> QuerySet[Any]:
     """Rows of a category and all below it; where no category has that path, of every one whose path holds those words."""
-    whole = Category.SEPARATOR.join(catalogue.split_path(path))
-    found = list(Category.objects.filter(catalogue.under(whole, field="path")).values_list("pk", flat=True)) if whole else []
-    found = found or list(Category.objects.filter(path__icontains=path).values_list("pk", flat=True))
+    found = list(Category.objects.filter(catalogue.meant(path)).values_list("pk", flat=True))
     # By ids, known beforehand: a join would have the database guess how many rows there are, and read them all.
     return rows.filter(**{f"{field}__in": found})
 

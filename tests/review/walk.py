@@ -44,6 +44,7 @@ PLAIN = (
     "home", "case", "paused", "keys", "escalated", "catalogue", "policies", "playground", "evaluations", "candidates", "group-exports",
     "runs", "scoring", "conflicts", "insights", "imports", "change-password", "password_change_done", "style",
     "settings", "people", "invite", "tokens", "categories", "my-work", "team", "bulk", "groups", "audit", "queues", "holds",
+    "escalated-pairs",
 )  # fmt: skip
 PAGES: dict[str, Path] = {name: lambda world, name=name: reverse(name) for name in PLAIN} | {  # type: ignore[misc]
     "help": lambda world: reverse("help", args=["admins"]),
