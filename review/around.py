@@ -9,7 +9,8 @@ from typing import Any
 from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
-from alignment.models import SKU, Actor, Decision, Group, Membership, Pair
+from alignment.models import SKU, Actor, Decision, Group, Membership, Pair, User
+from review import checks
 
 MOST = 30
 SAME, DIFFERENT = Decision.Verdict.ACCEPT, Decision.Verdict.REJECT
@@ -38,15 +39,19 @@ class Around:
     more: int = 0
 
 
-def of(query: SKU, pairs: Sequence[Pair]) -> Around:
+def of(query: SKU, pairs: Sequence[Pair], user: User) -> Around:
     """What is around a case's listings, in a constant number of queries; at most `MOST` neighbours."""
     skus = {sku.pk: sku for pair in pairs for sku in (pair.left, pair.right)}
-    counts = _counts(query)
+    secret = Pair.objects.filter(pk__in=checks.unanswered(user).values("pair"))
+    counts = _counts(query, secret)
     found = Around(counts["accepted"], counts["rejected"], counts["discarded"])
-    decided = _decided(skus)
+    decided = _decided(skus).exclude(pk__in=secret.values("pk"))
     nearest = list(decided[: MOST + 1])
     # A second opinion is asked for: the groups would tell the first.
     memberships = [] if any(pair.stage == Pair.Stage.SECOND for pair in pairs) else _memberships(skus)
+    # So would they a check that may be theirs yet.
+    if memberships and secret.filter(Q(left__in=skus) | Q(right__in=skus)).exists():
+        memberships = []
     _read_listings(nearest, memberships)
     found.neighbours = _by_decision(nearest, skus, query)
     total = len(nearest) if len(nearest) <= MOST else decided.count()
@@ -61,11 +66,15 @@ def of(query: SKU, pairs: Sequence[Pair]) -> Around:
     return found
 
 
-def _counts(query: SKU) -> dict[str, int]:
-    return Pair.objects.filter(Q(left=query) | Q(right=query)).aggregate(
-        accepted=Count("pk", filter=TOLD & Q(standing__verdict=SAME)),
-        rejected=Count("pk", filter=TOLD & Q(standing__verdict=DIFFERENT)),
-        discarded=Count("pk", filter=Q(route=Pair.Route.DISCARD, standing__isnull=True)),
+def _counts(query: SKU, secret: QuerySet[Pair]) -> dict[str, int]:
+    return (
+        Pair.objects.filter(Q(left=query) | Q(right=query))
+        .exclude(pk__in=secret.values("pk"))
+        .aggregate(
+            accepted=Count("pk", filter=TOLD & Q(standing__verdict=SAME)),
+            rejected=Count("pk", filter=TOLD & Q(standing__verdict=DIFFERENT)),
+            discarded=Count("pk", filter=Q(route=Pair.Route.DISCARD, standing__isnull=True)),
+        )
     )
 
 

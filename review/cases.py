@@ -133,7 +133,7 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
         "overdue": due_at is not None and due_at < timezone.now(),
         "policy": policy,
         "instruction": _instruction(policy, pairs[0], query),
-        "around": around.Around(0, 0, 0) if case.is_check else around.of(query, pairs),
+        "around": around.Around(0, 0, 0) if case.is_check else around.of(query, pairs, user),
         "demo": any(pair.score.model.is_demo for pair in pairs if pair.score),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -49,13 +49,25 @@ def known(pair: Pair) -> KnownPair | None:
     return KnownPair.objects.filter(pair=pair, retired_at__isnull=True).first()
 
 
-def next_for(user: User, scope: Scope) -> KnownPair | None:
-    """One that fits this person, was never asked of them and never decided by them, is not open, and of which nobody holds a SKU."""
-    held = HeldSKU.objects.values("sku")
+def unanswered(user: User) -> QuerySet[KnownPair]:
+    """What can still be asked of this person, and must be told to them by no page: never answered or decided by them, and not open.
+
+    Nothing is asked of admins, who mark these pairs and see which are marked.
+    """
+    if user.is_admin:
+        return KnownPair.objects.none()
     mine = Decision.objects.filter(pair=OuterRef("pair"), actor__in=Actor.objects.filter(user=user).values("uuid"))
     asked = CheckAnswer.objects.filter(known=OuterRef("pk"), reviewer=user)
+    return KnownPair.objects.filter(
+        ~Exists(asked), ~Exists(mine), retired_at__isnull=True, pair__in_review=False, pair__score__isnull=False
+    )
+
+
+def next_for(user: User, scope: Scope) -> KnownPair | None:
+    """One that fits this person, can still be asked of them, and of which nobody holds a SKU."""
+    held = HeldSKU.objects.values("sku")
     return (
-        KnownPair.objects.filter(~Exists(asked), ~Exists(mine), retired_at__isnull=True, pair__in_review=False, pair__score__isnull=False)
+        unanswered(user)
         .filter(pair__in=Pair.objects.filter(scope.fitting()))
         .exclude(pair__left__in=held)
         .exclude(pair__right__in=held)

@@ -55,7 +55,7 @@ class Change:
 def describe(group: Group, user: User) -> dict[str, Any]:
     """What the page of a group needs, in a constant number of queries."""
     found = Membership.objects.filter(group=group).select_related("sku__source", "sku__category").order_by("sku_id")
-    secret = secrecy.of(user)
+    secret = secrecy.of(user, SKU.objects.filter(membership__group=group).order_by().values("pk"))
     skus = [membership.sku for membership in found.exclude(sku__in=secret.listings)[:MOST_MEMBERS]]
     accepts = Pair.objects.filter(standing__verdict=Decision.Verdict.ACCEPT, left__in=skus, right__in=skus).order_by("standing_id")
     pairs = list(accepts.only("left", "right", "standing"))
@@ -64,7 +64,7 @@ def describe(group: Group, user: User) -> dict[str, Any]:
     return {
         "group": group,
         "members": _members(skus, pairs, lines),
-        "more_members": group.size - len(skus),
+        "more_members": group.size - len(skus) - (found.filter(sku__in=secret.listings).count() if secret.listings else 0),
         "aliases": list(Group.objects.filter(merged_into=group).order_by("pk")[:MOST_CHANGES]),
         "conflicts": list(
             Conflict.objects.filter(Q(pair__left__in=skus) | Q(pair__right__in=skus))

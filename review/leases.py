@@ -93,7 +93,7 @@ def take_ahead(user: User, *, escalated: bool = False) -> Case | None:
 
 
 def take_check(user: User, known: KnownPair) -> Case | None:
-    """A check whose answer was taken back, again. None when somebody else holds one of its listings meanwhile."""
+    """One check, asked by itself. None when somebody else holds one of its listings meanwhile."""
     with transaction.atomic():
         _in_turn(user)
         Lease.objects.filter(reviewer=user).delete()

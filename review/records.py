@@ -79,7 +79,7 @@ def listing(sku: SKU, *, beside: SKU | None = None) -> cases.Listing:
 
 def describe_sku(sku: SKU, user: User) -> dict[str, Any]:
     """What the page of a SKU needs, in a constant number of queries."""
-    secret = secrecy.of(user)
+    secret = secrecy.of(user, [sku.pk])
     pairs, more = _pairs(sku, user, secret)
     versions = list(TextVersion.objects.filter(sku=sku)[:MOST_VERSIONS])
     return {
@@ -167,7 +167,7 @@ def _other(pair: Pair, sku: SKU) -> SKU:
 def describe_pair(pair: Pair, user: User) -> dict[str, Any]:
     """What the page of a pair needs, in a constant number of queries. The pair comes with all that it refers to."""
     query, candidate = (pair.left, pair.right) if pair.query_id == pair.left_id else (pair.right, pair.left)
-    secret = secrecy.of(user)
+    secret = secrecy.of(user, [pair.left_id, pair.right_id])
     pair, is_check = secrecy.as_asked(pair, secret), pair.pk in secret.checks
     hidden, blind = bool(history.hidden([pair], user)), bool(history.blind([pair], user))
     decided = decisions.visible_to(user).filter(pair=pair).order_by("-pk")[: 2 * MOST_LINES]

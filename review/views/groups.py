@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 
 from alignment import export
 from alignment import groups as confirmed
-from alignment.models import Decision, Group, Membership
+from alignment.models import SKU, Decision, Group, Membership
 from review import grouped, lists, secrecy
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import person, reviewer_required
@@ -115,8 +115,8 @@ def download(request: HttpRequest, group: str, kind: str) -> HttpResponseBase:
     found = get_object_or_404(Group, uuid=group)
     if kind not in STREAMED:
         raise Http404
-    if Membership.objects.filter(group=found, sku__in=secrecy.of(person(request)).listings).exists():
-        messages.error(request, _("You have one of its listings in hand. The file is there once you have decided."))
+    if SKU.objects.filter(secrecy.of_listings(person(request)), membership__group=found).exists():
+        messages.error(request, _("What you have still to decide would be told by this file. It is there once you have decided."))
         return redirect("group", group=group)
     media, stream = STREAMED[kind]
     headers = {"Content-Disposition": f'attachment; filename="{found}.{kind}"'}

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from alignment import catalogue, search
 from alignment.models import SKU, Category, Membership, Source, User
-from review import leases, lists, records, secrecy
+from review import checks, leases, lists, records, secrecy
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import admin_required, person, reviewer_required
 from review.templatetags.listings import language
@@ -62,16 +62,18 @@ def _listed(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
     return rows.filter(delisted_at__isnull=value != "delisted")
 
 
-def _grouped(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-    inside = Exists(Membership.objects.filter(sku=OuterRef("pk"), group__isnull=False))
+def _grouped(rows: QuerySet[Any], value: str, reader: User | None = None) -> QuerySet[Any]:
+    """As the list shows it to this reader."""
+    inside = Q(Exists(Membership.objects.filter(sku=OuterRef("pk"), group__isnull=False)))
+    if reader:
+        inside &= ~secrecy.of_listings(reader)
     return rows.filter(inside if value == "in" else ~inside)
 
 
 def _with_groups(rows: list[SKU], reader: User | None = None) -> None:
     found = Membership.objects.select_related("group").filter(sku__in=rows, group__isnull=False)
     if reader:
-        asked = secrecy.asked_of(reader)
-        found = found.exclude(sku__in=asked.values("left")).exclude(sku__in=asked.values("right"))
+        found = found.exclude(secrecy.of_listings(reader, field="sku"))
     groups = {membership.sku_id: membership.group for membership in found}
     for row in rows:
         row.in_group = groups.get(row.pk)  # type: ignore[attr-defined]
@@ -119,7 +121,9 @@ SKUS = lists.List(
 @reviewer_required
 @require_GET
 def catalogue_list(request: HttpRequest) -> HttpResponse:
-    shown = replace(SKUS, complete=partial(_with_groups, reader=person(request)))
+    reader = person(request)
+    filters = [replace(one, narrow=partial(_grouped, reader=reader)) if one.name == "group" else one for one in SKUS.filters]
+    shown = replace(SKUS, filters=filters, complete=partial(_with_groups, reader=reader))
     return lists.respond(request, shown, SKU.objects.select_related("source", "category"), template="review/catalogue.html")
 
 
@@ -164,5 +168,8 @@ def review(request: HttpRequest, sku: str) -> HttpResponse:
     for escalated in (False, True):
         if leases.take_case(user, escalated=escalated, query_id=found.pk):
             return redirect("escalated" if escalated else "case")
+    # Its page shows a check as a pair that waits for them, so that it must be there to be answered.
+    if any(leases.take_check(user, known) for known in checks.unanswered(user).filter(pair__query=found)[:1]):
+        return redirect("case")
     messages.info(request, _("Nothing of it is yours to decide now: somebody else is at it, or it is decided."))
     return redirect("sku", sku=found.uuid)

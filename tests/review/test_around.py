@@ -98,5 +98,5 @@ def test_it_takes_as_many_queries_for_many_neighbours_as_for_one(client, reviewe
     for _ in range(around.MOST + 5):
         neighbour(query, "reject", mei)
     pairs = list(Pair.objects.filter(in_review=True).select_related("left", "right"))
-    with django_assert_max_num_queries(5):
-        around.of(query, pairs)
+    with django_assert_max_num_queries(6):
+        around.of(query, pairs, reviewer)

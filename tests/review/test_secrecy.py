@@ -1,4 +1,4 @@
-"""What a reviewer has in hand as a hidden check or a second opinion is told by no page until they answered."""
+"""What a reviewer may be asked as a hidden check, or has in hand for a second opinion, is told by no page until they answered."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from alignment import decisions, groups
 from alignment.models import Pair
-from review import checks, leases
-from review.models import KnownPair
+from review import checks, leases, queues
+from review.models import KnownPair, Lease
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +106,72 @@ def test_once_answered_a_check_is_a_pair_like_any_other(client, reviewer, known)
     press = {"pair": known.pair_id, "verdict": "reject", "request_id": str(uuid.uuid4()), "seen_standing": ""}
     client.post(reverse("decide"), press, HTTP_ACCEPT="application/json")
     assert "seen both boxes" in main(client, around(known.pair)["pair"])
+
+
+@pytest.fixture
+def asked_later(known):
+    """The same check, which nobody has in hand: lin may be given it another time."""
+    Lease.objects.all().delete()
+    return known
+
+
+def test_no_page_tells_how_a_check_is_answered_that_may_be_asked_yet(client, asked_later):
+    pair, group = asked_later.pair, str(groups.group_of(asked_later.pair.left))
+    for name, path in around(pair).items():
+        if name != "case":
+            page = main(client, path)
+            assert "seen both boxes" not in page and (name == "my work" or "hidden check" not in page.lower()), name
+            assert name == "group" or len(re.findall(rf"\b{group}\b", page)) == (name == "catalogue"), f"{name} names the group"
+    page = main(client, around(pair)["pair"])
+    assert "Waits for a person." in page and "Nothing yet, by nobody." in page and "wang" not in page
+    assert re.search(rf"{pair.right.title}.*?waits for a person", main(client, around(pair)["left"]))
+    assert client.get(reverse("group-file", args=[groups.group_of(pair.left).uuid, "csv"])).status_code == 302
+
+
+def test_a_check_that_seems_to_wait_is_there_to_be_answered(client, reviewer, asked_later):
+    page = client.get(around(asked_later.pair)["pair"]).content.decode()
+    assert "Review its case" in page
+    answer = client.post(reverse("sku-review", args=[asked_later.pair.query.uuid]))
+    assert answer.url == reverse("case")
+    assert leases.take_case(reviewer).is_check
+
+
+def test_the_catalogues_filter_by_group_tells_no_more_than_its_column(client, reviewer, asked_later):
+    def shown(value):
+        rows = client.get(reverse("catalogue") + f"?group={value}").context["list"].rows
+        return {sku for sku, _cells in rows}, {sku for sku, _cells in rows if sku.in_group}
+
+    inside, with_group = shown("in")
+    assert inside == with_group and not inside & {asked_later.pair.left, asked_later.pair.right}
+    alone, with_group = shown("alone")
+    assert not with_group and {asked_later.pair.left, asked_later.pair.right} <= alone
+    leases.take_case(reviewer)
+    assert shown("in")[0] == inside
+    client.force_login(factories.User.objects.get(username="wang"))
+    assert {asked_later.pair.left, asked_later.pair.right} <= shown("in")[0]
+
+
+def test_what_is_around_another_case_does_not_tell_a_check(client, asked_later):
+    pair = asked_later.pair
+    other = factories.make_pair(0.8, left=pair.left)
+    factories.make_policy(check_share=0.0)
+    client.post(reverse("sku-review", args=[other.query.uuid]))
+    page = main(client, reverse("case"))
+    assert other.right.title in page
+    assert pair.right.title not in page and str(groups.group_of(pair.left)) not in page
+
+
+def test_no_check_is_asked_of_admins_who_see_which_pairs_are_checks(asked_later):
+    admin = factories.make_admin()
+    assert checks.next_for(admin, queues.scope_of(admin, escalated=False)) is None
+
+
+def test_other_checks_stay_untold_when_one_is_answered(client, reviewer, known):
+    press = {"pair": known.pair_id, "verdict": "reject", "request_id": str(uuid.uuid4()), "seen_standing": ""}
+    client.post(reverse("decide"), press, HTTP_ACCEPT="application/json")
+    client.force_login(factories.make_reviewer("mei"))
+    page = main(client, around(known.pair)["pair"])
+    assert "seen both boxes" not in page and "Waits for a person." in page
 
 
 def test_no_page_tells_the_first_opinion_while_the_second_is_in_hand(client, second):
