@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -324,4 +325,5 @@ UNFOLD = {
     "SITE_SYMBOL": "inventory_2",
     "SHOW_HISTORY": False,
     "SIDEBAR": {"navigation": "alignment.admin.navigation"},
+    "STYLES": [lambda request: static("review/motion.css")],
 }
