@@ -13,8 +13,8 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from alignment import bulk, decisions, logbook, search
-from alignment.models import Actor, Decision, Pair
+from alignment import bulk, decisions, groups, logbook, search
+from alignment.models import Actor, Decision, Group, Pair
 from review.models import CheckAnswer, DecisionDay, KnownPair
 from tests import factories
 
@@ -153,3 +153,22 @@ def test_the_queries_do_not_grow_with_the_history(client, reviewer, django_asser
     work(client, sort="-newest")
     with django_assert_max_num_queries(12):
         work(client, sort="-newest")
+
+
+def test_undo_goes_back_through_ones_last_fifty_decisions_and_the_groups_with_them(client, reviewer):
+    first = factories.make_sku("Kettle 0")
+    chain = [decide_next(reviewer, first)]
+    for _ in range(51):
+        chain.append(decide_next(reviewer, chain[-1].pair.right))
+    assert [group.size for group in Group.objects.filter(size__gt=0)] == [53]
+    for left in range(51, 1, -1):
+        answer = client.post(reverse("undo"), headers={"hx-request": "true"})
+        assert "Undone" in answer.content.decode()
+        assert [group.size for group in Group.objects.filter(size__gt=0)] == [left + 1]
+    assert Decision.objects.filter(verdict="withdraw").count() == 50
+    assert groups.verify() == []
+
+
+def decide_next(user, left) -> Decision:
+    pair = factories.make_pair(0.8, left=left)
+    return decisions.decide(pair_id=pair.pk, verdict="accept", user=user)
