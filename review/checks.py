@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -14,6 +14,7 @@ from alignment.models import Actor, AuditEvent, Decision, Pair, User
 from review.models import CheckAnswer, HeldSKU, KnownPair, Lease
 from review.scopes import Scope
 
+GIVEN = ~Q(verdict="")
 VERDICTS = (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT)
 
 
@@ -57,7 +58,7 @@ def unanswered(user: User) -> QuerySet[KnownPair]:
     if user.is_admin:
         return KnownPair.objects.none()
     mine = Decision.objects.filter(pair=OuterRef("pair"), actor__in=Actor.objects.filter(user=user).values("uuid"))
-    asked = CheckAnswer.objects.filter(known=OuterRef("pk"), reviewer=user)
+    asked = CheckAnswer.objects.filter(GIVEN, known=OuterRef("pk"), reviewer=user)
     return KnownPair.objects.filter(
         ~Exists(asked), ~Exists(mine), retired_at__isnull=True, pair__in_review=False, pair__score__isnull=False
     )
@@ -87,14 +88,15 @@ def answer(*, lease: Lease, verdict: str, user: User, seconds: float | None, req
     if verdict not in (*VERDICTS, Decision.Verdict.UNSURE):
         raise DecisionError(_("Choose same, different or unsure."))
     assert lease.check_pair_id is not None
-    given, _made = CheckAnswer.objects.get_or_create(
-        known_id=lease.check_pair_id, reviewer=user, defaults={"verdict": verdict, "seconds": seconds, "request_id": request_id}
-    )
+    said = {"verdict": verdict, "seconds": seconds, "request_id": request_id}
+    given, made = CheckAnswer.objects.get_or_create(known_id=lease.check_pair_id, reviewer=user, defaults=said)
+    if not made and CheckAnswer.objects.filter(pk=given.pk, verdict="").update(created_at=timezone.now(), **said):
+        given.refresh_from_db()
     return given
 
 
 def is_answered(lease: Lease) -> bool:
-    return CheckAnswer.objects.filter(known=lease.check_pair_id, reviewer=lease.reviewer_id).exists()
+    return CheckAnswer.objects.filter(GIVEN, known=lease.check_pair_id, reviewer=lease.reviewer_id).exists()
 
 
 def repeated(user: User, request_id: uuid.UUID, pair_id: int) -> bool:
@@ -103,15 +105,15 @@ def repeated(user: User, request_id: uuid.UUID, pair_id: int) -> bool:
 
 
 def take_back(user: User, press: uuid.UUID | None) -> CheckAnswer | None:
-    """Forget an answer: that of one press, or the latest if nothing was decided since. Returns it, as it was."""
-    answers = CheckAnswer.objects.select_related("known").filter(reviewer=user).order_by("-created_at", "-pk")
+    """End an answer: that of one press, or the latest if nothing was decided since. Returns it, as it was."""
+    answers = CheckAnswer.objects.select_related("known").filter(GIVEN, reviewer=user).order_by("-created_at", "-pk")
     latest = answers.filter(request_id=press).first() if press else answers.first()
     if latest is None:
         return None
     actor = Actor.objects.filter(user=user).values("uuid")
     if not press and Decision.objects.filter(actor__in=actor, created_at__gt=latest.created_at).exists():
         return None
-    CheckAnswer.objects.filter(pk=latest.pk).delete()
+    CheckAnswer.objects.filter(pk=latest.pk).update(verdict="", first=False, request_id=None)
     return latest
 
 

@@ -61,11 +61,16 @@ class KnownPair(models.Model):
 
 
 class CheckAnswer(models.Model):
-    """What one person said of a known pair, once. No decision: it never enters the log and moves no group."""
+    """What one person said of a known pair, once. No decision: it never enters the log and moves no group.
+
+    One that was taken back has no verdict until they are asked again. What they say then was said after they could look the pair up, and
+    counts for nothing.
+    """
 
     known = models.ForeignKey(KnownPair, on_delete=models.CASCADE, related_name="answers")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="check_answers")
-    verdict = models.CharField(max_length=8, choices=Decision.Verdict.choices)
+    verdict = models.CharField(max_length=8, blank=True, choices=Decision.Verdict.choices)
+    first = models.BooleanField(default=True, db_default=True, help_text="Whether nothing was taken back before it")
     seconds = models.FloatField(null=True, blank=True)
     request_id = models.UUIDField(null=True, blank=True, unique=True)
     created_at = models.DateTimeField(db_default=Now())

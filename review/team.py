@@ -129,7 +129,9 @@ def _members(today: date, whole: Figures | None) -> list[Member]:
     users = User.objects.select_related("actor").filter(Q(actor__in=counted) | Q(is_active=True, role=User.Role.REVIEWER))
     checks = {
         reviewer: (answers, right)
-        for reviewer, answers, right in CheckAnswer.objects.filter(created_at__gte=timezone.now() - timedelta(days=CHECKED_DAYS))
+        for reviewer, answers, right in CheckAnswer.objects.filter(
+            first=True, created_at__gte=timezone.now() - timedelta(days=CHECKED_DAYS)
+        )
         .values_list("reviewer")
         .annotate(answers=Count("pk"), right=Count("pk", filter=Q(verdict=F("known__verdict"))))
         .order_by()

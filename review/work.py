@@ -98,7 +98,7 @@ def _checks(user: User, today: date) -> dict[date, tuple[int, int]]:
     """By week: answers to hidden checks, and how many of them were right."""
     since = timezone.make_aware(datetime.combine(today - timedelta(weeks=WEEKS), time.min))
     rows = (
-        CheckAnswer.objects.filter(reviewer=user, created_at__gte=since)
+        CheckAnswer.objects.filter(reviewer=user, first=True, created_at__gte=since)
         .annotate(week=TruncWeek("created_at"))
         .values_list("week")
         .annotate(answers=Count("pk"), right=Count("pk", filter=Q(verdict=F("known__verdict"))))

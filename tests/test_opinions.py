@@ -261,11 +261,11 @@ def test_an_admin_is_told_why_a_pair_is_escalated_and_who_said_what_and_reaches_
         ("escalated", doubted, "Everybody who looked was unsure."),
         ("adjudication", disputed, "Two people differ. You have the last word"),
     ):
-        page = client.get(reverse("escalated"), {"next": reason})
+        page = client.get(reverse("escalated"), {"why": reason})
         assert [candidate.pair for candidate in page.context["candidates"]] == [pair]
         assert why in page.content.decode()
         assert [earlier.who for earlier in page.context["candidates"][0].earlier] == ["one", "other"]
     decide(disputed, Verdict.REJECT, make_admin())
-    page = client.get(reverse("escalated"), {"next": "adjudication"}, follow=True)
-    assert "No pair waits for you for that reason." in page.content.decode()
+    assert "Nothing fits these filters" in client.get(reverse("escalated"), {"why": "adjudication"}).content.decode()
+    page = client.get(reverse("escalated"), {"reset": "1"}, follow=True)
     assert [candidate.pair for candidate in page.context["candidates"]] == [doubted]

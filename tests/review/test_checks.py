@@ -89,7 +89,20 @@ def test_undo_takes_an_answer_back_and_asks_again(client, reviewer, known):
     answer = client.post(reverse("undo"), **HTMX)
     assert "Undone" in answer.content.decode()
     assert [candidate.pair.pk for candidate in answer.context["candidates"]] == [known.pair_id]
-    assert not CheckAnswer.objects.exists()
+    assert not CheckAnswer.objects.exclude(verdict="").exists()
+
+
+def test_an_answer_given_again_after_undo_counts_for_nothing_since_the_pair_could_be_looked_up(client, reviewer, known):
+    client.get(reverse("case"))
+    press(client, known.pair, "reject")
+    assert "seen both boxes" in client.get(reverse("pair", args=[known.pair_id])).content.decode()
+    client.post(reverse("undo"), **HTMX)
+    assert "seen both boxes" not in client.get(reverse("pair", args=[known.pair_id])).content.decode()
+    press(client, known.pair, "accept")
+    assert CheckAnswer.objects.get().verdict == "accept"
+    assert "none was asked yet" in client.get(reverse("my-work")).content.decode()
+    client.post(reverse("undo"), **HTMX)
+    assert CheckAnswer.objects.get().verdict == ""
 
 
 def test_undo_after_a_later_verdict_takes_that_back_first(client, reviewer, known):
