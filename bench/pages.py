@@ -28,7 +28,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 MOST_MS, MOST_QUERIES = 100, 12
-CHOICES = 3
+CHOICES = 2
 # Of a text field: a word of very many listings, a few words, a code, what nothing holds.
 WORDS = ("edelstahl", "kettle", "水", "stainless steel bottle", "B-4711", "qqzzxx")
 TYPED = {"q": WORDS, "words": WORDS, "category": ("Area 3", "Area 7 > Kind 11", "Kind 1", "nowhere"), "score_from": ("0.85", "0.99"),

@@ -175,6 +175,8 @@ class Filler:
     def skus(self) -> Iterator[dict[str, Any]]:
         for sku in range(1, 3 * self.queries + 1):
             text, language = self.texts[sku % len(self.texts)], self.language(sku)
+            # A hundred come in one transaction, as an import stores them.
+            came = self.now - timedelta(seconds=10 * ((3 * self.queries - sku) // 100))
             yield {
                 "id": sku,
                 "source_id": self.sources[(sku // 7) % 4 * 5 + language].pk,
@@ -187,6 +189,8 @@ class Filler:
                 "category_id": self.categories[((sku - 1) // 3) % len(self.categories)].pk,
                 "content_hash": f"{sku:064x}",
                 "text_hash": f"{sku:064x}",
+                "created_at": came,
+                "updated_at": came,
             }
 
     def edges(self) -> Iterator[tuple[int, int, int]]:

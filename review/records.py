@@ -132,7 +132,7 @@ def _pair_of(sku: SKU, pair: Pair, hidden: set[int], blind: set[int]) -> PairOfS
 
 def _events(sku: SKU, versions: Sequence[TextVersion], user: User, secret: secrecy.Secret) -> list[Event]:
     """The latest of what happened to a SKU, newest first."""
-    touching = Pair.objects.filter(Q(left=sku) | Q(right=sku)).values("pk")
+    touching = history.pairs_of([sku.pk])
     decided = list(
         decisions.visible_to(user)
         .filter(pair__in=touching)

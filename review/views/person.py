@@ -43,7 +43,7 @@ def detail(request: HttpRequest, user_id: int) -> HttpResponse:
         pace=Avg("seconds", filter=Q(seconds__lte=LONGEST_LOOK)),
         last=Max("created_at"),
     )
-    seen = decisions.visible_to(me).filter(pk__in=mine.order_by("-pk").values("pk")[:MOST_LINES])
+    seen = decisions.visible_to(me).filter(pk__in=list(mine.order_by("-pk").values_list("pk", flat=True)[:MOST_LINES]))
     seen = seen.select_related("pair__left__source", "pair__right__source", "policy__category", "withdraws").order_by("-pk")
     found = list(seen)
     lines = history.lines(found, standing=[decision.pair.standing_id for decision in found])

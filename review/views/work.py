@@ -68,7 +68,7 @@ def _with_words(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
     titles = Q()
     for word in words.split()[:MOST_WORDS]:
         titles &= Q(pair__left__title__icontains=word) | Q(pair__right__title__icontains=word)
-    last = rows.filter(pk__in=list(rows.order_by("-pk").values_list("pk", flat=True)[:LOOKED_AT]))
+    last = rows.filter(pk__in=rows.order_by("-pk").values("pk")[:LOOKED_AT])
     return last.filter(titles | Q(pair__left__external_id=words) | Q(pair__right__external_id=words))
 
 

@@ -150,5 +150,5 @@ def test_it_costs_the_same_whatever_it_holds(client, admin, lin, django_assert_m
     for _ in range(4):
         happen(admin, lin)
     look(client)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(12):
         look(client)

@@ -100,7 +100,7 @@ def test_pages_of_groups_cost_the_same_whatever_they_hold(client, reviewer, djan
     join(reviewer)
     client.get(reverse("groups", query={"sort": "-size"}))
     for address in (reverse("groups", query={"sort": "-size"}), reverse("group", args=[Group.objects.get(size=5).uuid])):
-        with django_assert_max_num_queries(14):
+        with django_assert_max_num_queries(12):
             client.get(address)
 
 

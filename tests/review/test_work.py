@@ -16,6 +16,7 @@ from django.utils import timezone
 from alignment import bulk, decisions, groups, logbook, search
 from alignment.models import Actor, Decision, Group, Pair
 from review.models import CheckAnswer, DecisionDay, KnownPair
+from review.views import work as views
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +89,14 @@ def test_it_is_searched_by_words_of_either_title(client, reviewer, monkeypatch, 
     monkeypatch.setattr(search, "LOOKED_AT", looked_at)
     decide(reviewer, one="Red enamel kettle", other="Wasserkocher rot"), decide(reviewer, one="Red pan", other="Pfanne rot")
     assert titles(work(client, words=asked)) == found
+
+
+def test_frequent_words_are_looked_for_in_the_last_verdicts_that_the_other_filters_leave(client, reviewer, monkeypatch):
+    monkeypatch.setattr(search, "LOOKED_AT", 1)
+    monkeypatch.setattr(views, "LOOKED_AT", 1)
+    decide(reviewer, one="Red kettle"), decide(reviewer, "reject", one="Blue kettle")
+    assert titles(work(client, words="kettle")) == ["Blue kettle"]
+    assert titles(work(client, words="kettle", verdict="accept")) == ["Red kettle"]
 
 
 def test_it_is_searched_by_a_shops_own_id(client, reviewer):
