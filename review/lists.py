@@ -368,4 +368,3 @@ def remember(user: User, name: str, query: str) -> None:
             user.preferences = now
             return
         user.refresh_from_db(fields=["preferences"])
-    user.preferences = kept.preferences
