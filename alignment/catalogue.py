@@ -30,11 +30,11 @@ def under(path: str, *, field: str = "category__path") -> Q:
     return Q(**{field: path}) | Q(**{f"{field}__startswith": f"{path}{Category.SEPARATOR}"})
 
 
-def meant(path: str) -> Q:
-    """The categories that a path means, of Category itself: the one there and all below it; where none is, all that hold those words."""
+def meant(path: str) -> list[int]:
+    """The ids of the categories that a path means: the one there and all below it; where none is, all that hold those words."""
     whole = Category.SEPARATOR.join(split_path(path))
-    inside = under(whole, field="path")
-    return inside if whole and Category.objects.filter(inside).exists() else Q(path__icontains=path)
+    found = list(Category.objects.filter(under(whole, field="path")).values_list("pk", flat=True)) if whole else []
+    return found or list(Category.objects.filter(path__icontains=path).values_list("pk", flat=True))
 
 
 def languages() -> list[str]:

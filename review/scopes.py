@@ -75,7 +75,7 @@ def of_escalated(user: User) -> Scope:
     languages, category, why = asked.get("languages"), asked.get("category"), asked.get("why")
     return Scope(
         frozenset({languages}) if languages else None,
-        meant(category) if category else None,
+        Q(pk__in=meant(category)) if category else None,
         frozenset({why}) if why in FOR_ADMINS else None,
     )
 

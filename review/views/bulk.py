@@ -81,7 +81,7 @@ OPEN = lists.List(
         Filter(
             "source",
             gettext_lazy("Source"),
-            lambda rows, value: of_source(rows, value, field="left__source") | of_source(rows, value, field="right__source"),
+            lambda rows, value: of_source(rows, value, "left__source", "right__source"),
             choices=sources,
         ),
         Filter("score_from", gettext_lazy("Score from"), _score("gte")),

@@ -31,7 +31,7 @@ def _with_member(rows: QuerySet[Any], members: QuerySet[Membership]) -> QuerySet
 
 
 def _of_source(rows: QuerySet[Any], name: str) -> QuerySet[Any]:
-    return _with_member(rows, of_source(Membership.objects.filter(group=OuterRef("pk")), name, field="sku__source"))
+    return _with_member(rows, of_source(Membership.objects.filter(group=OuterRef("pk")), name, "sku__source"))
 
 
 def _of_language(rows: QuerySet[Any], code: str) -> QuerySet[Any]:

@@ -29,15 +29,14 @@ USUAL_LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "
 
 def in_category(rows: QuerySet[Any], path: str, *, field: str = "category") -> QuerySet[Any]:
     """Rows of a category and all below it; where no category has that path, of every one whose path holds those words."""
-    found = list(Category.objects.filter(catalogue.meant(path)).values_list("pk", flat=True))
     # By ids, known beforehand: a join would have the database guess how many rows there are, and read them all.
-    return rows.filter(**{f"{field}__in": found})
+    return rows.filter(**{f"{field}__in": catalogue.meant(path)})
 
 
-def of_source(rows: QuerySet[Any], name: str, *, field: str = "source") -> QuerySet[Any]:
-    """Rows of one source: by its id, so that an index of the source serves their order."""
+def of_source(rows: QuerySet[Any], name: str, *fields: str) -> QuerySet[Any]:
+    """Rows of one source, in any of these fields: by its id, so that an index of the source serves their order."""
     found = Source.objects.filter(name=name).values_list("pk", flat=True).first()
-    return rows.filter(**{field: found}) if found else rows.none()
+    return rows.filter(Q(*((field, found) for field in fields or ("source",)), _connector=Q.OR)) if found else rows.none()
 
 
 def sources() -> list[tuple[str, str]]:
