@@ -279,7 +279,7 @@ class Past:
         asked = {"instruction": "Is it the same product?", "query": "kettle", "documents": ["kettle", "lid"], "status": "answered"}
         answered = {"answers": [[1.0, 0.73, 60, 0], [-1.0, 0.27, 60, 0]], "model_id": self.model}
         owners = ({"owner_id": self.actors[number % PEOPLE], "shared": True} for number in range(REQUESTS))
-        copy(RerankRequest, ({"created_at": self.now} | asked | answered | owner for owner in owners))
+        copy(RerankRequest, ({"created_at": self.now, "finished_at": self.now} | asked | answered | owner for owner in owners))
 
     def run(self, number: int, place: int) -> Row:
         at = self.now - timedelta(days=DAYS) * (1 - number / RUNS) + timedelta(minutes=place)
