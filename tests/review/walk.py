@@ -45,7 +45,7 @@ PLAIN = (
     "runs", "scoring", "conflicts", "insights", "imports", "change-password", "password_change_done", "style",
     "settings", "people", "invite", "tokens", "categories", "my-work", "team", "bulk", "groups", "audit", "queues", "holds",
 )  # fmt: skip
-PAGES: dict[str, Path] = {name: lambda world, name=name: reverse(name) for name in PLAIN} | {  # type: ignore[misc]
+PAGES: dict[str, Path] = {name: lambda world, name=name: reverse(name) for name in PLAIN} | {
     "help": lambda world: reverse("help", args=["admins"]),
     "search": lambda world: reverse("search") + "?q=推车",
     "bulk-preview": lambda world: reverse("bulk-preview") + "?verdict=reject&sort=since",
