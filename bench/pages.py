@@ -128,8 +128,8 @@ def asked() -> Iterator[tuple[Any, str, str]]:
         for subject in (f"sku:{world.sku.uuid}", f"pair:{world.pair.pk}", f"group:{world.group.uuid}"):
             yield who, "audit", f"{reverse('audit')}?{urlencode({'subject': subject})}"
         for page, (shape, model) in lists.items():
-            for query in variants(shape, model):
-                yield who, page, f"{reverse(page)}?{urlencode(query)}"
+            for chosen in variants(shape, model):
+                yield who, page, f"{reverse(page)}?{urlencode(chosen)}"
 
 
 def variants(shape: Any, model: Any) -> Iterator[dict[str, str]]:
@@ -156,7 +156,7 @@ def variants(shape: Any, model: Any) -> Iterator[dict[str, str]]:
 def world_of() -> Any:
     """Rows that are there, for pages of one thing. What nobody would find in the database is made: a file that waits, an invitation."""
     from alignment.importing import uploads
-    from alignment.models import SKU, Decision, EvaluationRun, ExportRun, Group, ImportRun, Pair, RerankRequest, User
+    from alignment.models import SKU, Category, Decision, EvaluationRun, ExportRun, Group, ImportRun, Pair, RerankRequest, User
     from review import people
     from tests.review import walk
 
@@ -171,7 +171,7 @@ def world_of() -> Any:
         sku=SKU.objects.get(pk=pair.query_id),
         pair=pair,
         group=Group.objects.get(memberships__sku=pair.query_id),
-        category=pair.category.parent,
+        category=Category.objects.get(children=pair.category_id),
         upload=uploads.keep(upload=file, file_name="one.csv", source_name="Shop 1", complete=False, then_candidates=False, author=admin),
         import_run=ImportRun.objects.latest("pk"),
         evaluation=EvaluationRun.objects.latest("pk"),

@@ -54,7 +54,9 @@ class Past:
         self.model = ScoringModel.objects.latest("pk").pk
         self.note_hash = rendering.hash_text(NOTE)
         self.categories = list(Category.objects.filter(parent__parent__path="", parent__parent__isnull=False).order_by("pk"))
-        policies = {policy.category_id: policy.pk for policy in PolicyVersion.objects.filter(category__parent__path="")}
+        policies: dict[int | None, int] = {
+            policy.category_id: policy.pk for policy in PolicyVersion.objects.filter(category__parent__path="")
+        }
         self.policies = [policies[category.parent_id] for category in self.categories]
         self.sources = list(Source.objects.order_by("pk"))
         roles = [User.Role.ADMIN] * ADMINS + [User.Role.REVIEWER] * (PEOPLE - ADMINS)
@@ -120,7 +122,7 @@ class Past:
             yield {"set_id": query + 1, "query_id": sku, "sku_id": other, "rank": (number - 1) % 5, "score_id": number}
 
     def edges(self) -> Iterator[tuple[int, int, int]]:
-        return Filler.edges(self)  # type: ignore[arg-type]
+        return Filler.edges(self)
 
     def edge(self, number: int) -> tuple[int, int]:
         """The SKUs of one decided pair, the query first."""
@@ -279,7 +281,7 @@ class Past:
         asked = {"instruction": "Is it the same product?", "query": "kettle", "documents": ["kettle", "lid"], "status": "answered"}
         answered = {"answers": [[1.0, 0.73, 60, 0], [-1.0, 0.27, 60, 0]], "model_id": self.model}
         owners = ({"owner_id": self.actors[number % PEOPLE], "shared": True} for number in range(REQUESTS))
-        copy(RerankRequest, ({"created_at": self.now} | asked | answered | owner for owner in owners))
+        copy(RerankRequest, ({"created_at": self.now, "finished_at": self.now} | asked | answered | owner for owner in owners))
 
     def run(self, number: int, place: int) -> Row:
         at = self.now - timedelta(days=DAYS) * (1 - number / RUNS) + timedelta(minutes=place)

@@ -157,8 +157,8 @@ def _members(today: date, whole: Figures | None) -> list[Member]:
 
 def _queues(opened: Sequence[OpenDay]) -> list[Queue]:
     """What is open by category and pair of languages, the most first. Stages are told together."""
-    sums = {"open": Sum("pairs"), "of": Sum("cases"), "late": Sum("overdue"), "since": Min("oldest_at")}
-    rows = QueueCount.objects.values_list("category", "category__path", "languages").annotate(**sums).filter(open__gt=0)
+    queues = QueueCount.objects.values_list("category", "category__path", "languages")
+    rows = queues.annotate(open=Sum("pairs"), of=Sum("cases"), late=Sum("overdue"), since=Min("oldest_at")).filter(open__gt=0)
     now = timezone.now()
     return [
         Queue(

@@ -86,7 +86,7 @@ GROUPS = lists.List(
         Filter("category", _("Category"), _of_category, suggestions=categories),
     ],
     complete=_complete,
-    counted=1_000,
+    counted=500,
 )
 
 

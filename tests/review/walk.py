@@ -46,7 +46,7 @@ PLAIN = (
     "settings", "people", "invite", "tokens", "categories", "my-work", "team", "bulk", "groups", "audit", "queues", "holds",
     "escalated-pairs",
 )  # fmt: skip
-PAGES: dict[str, Path] = {name: lambda world, name=name: reverse(name) for name in PLAIN} | {  # type: ignore[misc]
+PAGES: dict[str, Path] = {name: lambda world, name=name: reverse(name) for name in PLAIN} | {
     "help": lambda world: reverse("help", args=["admins"]),
     "search": lambda world: reverse("search") + "?q=推车",
     "bulk-preview": lambda world: reverse("bulk-preview") + "?verdict=reject&sort=since",
