@@ -18,7 +18,7 @@ from alignment import told
 from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun, ExportRun, ImportRun, PolicyRollout, Run, ScoringRun, User
 from review import lists
 from review.lists import Column, Filter, Sort
-from review.pace import Pace, pace
+from review.pace import Pace, Scoring, pace, pace_of_scoring, scoring
 from review.templatetags.numbers import thousands
 
 ROLLOUT = "rollout"
@@ -143,10 +143,14 @@ def name(run: Run) -> str:
     return " · ".join(filter(None, (f"{kind.title}: {kind.name(run)}", kind.detail(run))))
 
 
-def tell(run: Run) -> Row:
-    """One run in the words of its kind."""
+def tell(run: Run, *, now: Scoring | None = None) -> Row:
+    """One run in the words of its kind. `now` is the pace of scoring, where it is known already."""
     kind = kind_of(run)
     of = getattr(run, kind.of) if kind.of else None
+    if isinstance(run, ScoringRun) and run.unfinished:
+        how_far = pace_of_scoring(run, now or scoring())
+    else:
+        how_far = pace(run, done=getattr(run, kind.done), of=of or None)
     return Row(
         kind.title,
         kind.name(run),
@@ -157,7 +161,7 @@ def tell(run: Run) -> Row:
         kind.error(run),
         run.created_at,
         run.author.get_username() if run.author else "",
-        pace(run, done=getattr(run, kind.done), of=of or None),
+        how_far,
         run,
         kind.cancels,
         kind.again,
@@ -215,8 +219,9 @@ def _people() -> list[tuple[str, Any]]:
 
 def complete(rows: list[Any]) -> None:
     """Have each row say itself, as `told`."""
+    now = scoring() if any(isinstance(row, ScoringRun) and row.unfinished for row in rows) else None
     for row in rows:
-        row.told = tell(row) if isinstance(row, Run) else _tell_rollout(row)
+        row.told = tell(row, now=now) if isinstance(row, Run) else _tell_rollout(row)
 
 
 def sources() -> list[QuerySet[Any]]:

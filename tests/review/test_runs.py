@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from alignment import decisions, export, exports, runs, scoring, scoring_workers
-from alignment.models import AuditEvent, CandidateRun, CandidateSet, EvaluationRun, ExportRun, ImportRun, User
+from alignment.models import AuditEvent, CandidateRun, CandidateSet, EvaluationRun, ExportRun, ImportRun, ScoringRun, User
 from tests import factories
 from tests.factories import make_admin, make_reviewer
 
@@ -66,6 +66,26 @@ def test_every_kind_is_a_row_with_who_when_how_far_and_what_went_wrong(client: C
     assert {"feed.csv", "Brightcart", "labelled.jsonl", "CSV", "Baby"} <= set(rows)
     assert (rows["feed.csv"].who, rows["feed.csv"].pace.share, rows["feed.csv"].unfinished) == ("lin", 25, True)
     assert "line 3: no label" in page.content.decode() and "every 2s" in page.content.decode()
+
+
+def test_the_time_left_of_scoring_is_that_of_home_from_what_the_workers_do_now_not_from_its_start(client: Client) -> None:
+    for _ in range(3):
+        factories.make_set(factories.make_sku(), [factories.make_sku() for _ in range(4)])
+    scoring_workers.report(name="gpu", pairs_per_second=0.1)
+    began = timezone.now() - timedelta(hours=1)
+    run = ScoringRun.objects.create(kind="candidates", status="running", started_at=began, sets=5, sets_done=2)
+    (row,) = [row.told for row, _cells in client.get("/runs/").context["list"].rows if row.told.run == run]
+    of_its_page = client.get(f"/runs/{run.uuid}/").context["pace"]
+    assert row.pace.seconds_left == of_its_page.seconds_left == pytest.approx(120)
+    assert client.get("/").context["desk"].left == timedelta(seconds=120)
+    assert row.pace.per_second == pytest.approx(0.025)
+
+
+def test_scoring_that_no_worker_does_has_no_time_left(client: Client) -> None:
+    factories.make_set(factories.make_sku(), [factories.make_sku()])
+    began = timezone.now() - timedelta(hours=1)
+    run = ScoringRun.objects.create(kind="candidates", status="running", started_at=began, sets=5, sets_done=2)
+    assert client.get(f"/runs/{run.uuid}/").context["pace"].seconds_left is None
 
 
 def test_the_list_is_filtered_by_kind_and_state(client: Client) -> None:
