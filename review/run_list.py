@@ -171,7 +171,9 @@ def tell(run: Run, *, now: Scoring | None = None) -> Row:
 def _tell_rollout(rollout: Any) -> Row:
     policy = rollout.policy
     author = rollout.author_name or _("someone who left")
-    status = Status.DONE if rollout.finished_at else Status.RUNNING
+    status = Status.DONE if rollout.finished_at else Status.RUNNING if rollout.begun else Status.WAITING
+    done = rollout.sets_done if rollout.begun else rollout.rerouted + rollout.rescored
+    share = min(100, rollout.sets_done * 100 // rollout.sets) if rollout.sets else None
     return Row(
         TITLES[ROLLOUT],
         policy.category.path or _("All categories"),
@@ -182,7 +184,7 @@ def _tell_rollout(rollout: Any) -> Row:
         "",
         rollout.created_at,
         author if policy.author else "",
-        Pace(rollout.rerouted + rollout.rescored, None, None, None, None),
+        Pace(done, rollout.sets, None, share, None),
         None,
         False,
     )
@@ -196,8 +198,12 @@ def _of_kind(rows: QuerySet[Any], kind: str) -> QuerySet[Any]:
 def _in_status(rows: QuerySet[Any], status: str) -> QuerySet[Any]:
     if rows.model is not PolicyRollout:
         return rows.filter(status=status)
-    # A rollout has no status of its own: it is done, or it runs.
-    return rows.filter(finished_at__isnull=status != Status.DONE) if status in (Status.DONE, Status.RUNNING) else rows.none()
+    # A rollout has no status of its own: it is done, or it runs, or no worker has begun it.
+    if status == Status.DONE:
+        return rows.filter(finished_at__isnull=False)
+    if status in (Status.WAITING, Status.RUNNING):
+        return rows.filter(finished_at__isnull=True, sets__isnull=status == Status.WAITING)
+    return rows.none()
 
 
 def _by(rows: QuerySet[Any], value: str) -> QuerySet[Any]:

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from alignment import decisions, export, exports, runs, scoring, scoring_workers
+from alignment import decisions, export, exports, rollout, runs, scoring, scoring_workers
 from alignment.models import AuditEvent, CandidateRun, CandidateSet, EvaluationRun, ExportRun, ImportRun, ScoringRun, User
 from tests import factories
 from tests.factories import make_admin, make_reviewer
@@ -92,9 +92,29 @@ def test_the_list_is_filtered_by_kind_and_state(client: Client) -> None:
     one_of_each()
     assert texts(client, "/runs/?kind=import") == ["feed.csv"]
     assert texts(client, "/runs/?status=failed") == ["labelled.jsonl"]
-    assert texts(client, "/runs/?kind=rollout&status=waiting") == []
+    assert texts(client, "/runs/?kind=rollout&status=waiting") == ["Baby"]
+    assert texts(client, "/runs/?kind=rollout&status=running") == []
     assert texts(client, "/runs/?kind=nonsense") == []
     assert len(texts(client, "/runs/?after=nonsense")) >= 5
+
+
+def test_a_rollout_waits_until_a_worker_begins_and_then_tells_its_share(client: Client) -> None:
+    for _ in range(rollout.CHUNK + 5):
+        factories.make_set(factories.make_sku(), [factories.make_sku()])
+    factories.make_policy(instruction="Is it the same thing?")
+
+    def row() -> Any:
+        (found,) = [found.told for found, _cells in client.get("/runs/?kind=rollout").context["list"].rows]
+        return found
+
+    assert (row().status, row().pace.of) == ("waiting", None)
+    assert "waits for a worker to apply it" in client.get("/policies/").content.decode()
+    assert rollout.advance()
+    assert (row().status, row().pace.done, row().pace.of, row().pace.share) == ("running", 20, 25, 80)
+    assert 'max="25" value="20"' in client.get("/policies/").content.decode()
+    while rollout.advance():
+        pass
+    assert (row().status, row().pace.done) == ("done", 25)
 
 
 def test_it_is_narrowed_by_who_started_them_and_turned_round_by_when(client: Client) -> None:
