@@ -100,7 +100,7 @@ def decide(request: HttpRequest) -> HttpResponse:
             told = Told()
     except leases.NotHeld:
         problem = _("Your hold on this case had ended, so the verdict was not saved. Here is what waits for you now.")
-        if _decided_elsewhere(user, pair_id, escalated=escalated):
+        if pair_id is not None and _decided_elsewhere(user, pair_id, escalated=escalated):
             problem = _("You decided this pair in another tab. That verdict stands, and this one was not saved.")
         told = Told(False, problem, status=409)
     except decisions.Outdated as error:
@@ -120,7 +120,7 @@ def _repeated(user: User, request_id: uuid.UUID | None, pair_id: int) -> bool:
     return decided.exists() or checks.repeated(user, request_id, pair_id)
 
 
-def _decided_elsewhere(user: User, pair_id: int | None, *, escalated: bool) -> bool:
+def _decided_elsewhere(user: User, pair_id: int, *, escalated: bool) -> bool:
     """Whether the last word on a pair that this person is asked about no more is their own. A hidden check's answer is one too."""
     if queues.shown(Pair.objects.filter(pk=pair_id).select_related("standing"), user, escalated=escalated):
         return False
