@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, Max, Min, QuerySet, Sum, Value
+from django.db.models import Count, Exists, Max, Min, QuerySet, Subquery, Sum, Value
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -109,14 +109,14 @@ def see() -> Desk:
     scoring = pace.scoring(workers) if unscored.number else None
     left = scoring and scoring.seconds_for(unscored.number)
     waiting, waiting_counted_at = _waiting()
-    whole = Figures.objects.filter(category=None).only("counted_at").first()
+    today, today_counted_at = _today()
     return Desk(
         waiting=waiting,
         waiting_counted_at=waiting_counted_at,
         running=_running(unscored),
         wrong=_wrong(unscored, workers=len(workers)),
-        today=_today(),
-        today_counted_at=whole.counted_at if whole else None,
+        today=today,
+        today_counted_at=today_counted_at,
         pace=scoring.pairs_per_second if scoring else 0.0,
         left=timedelta(seconds=left) if left else None,
         at_least=unscored.more,
@@ -200,8 +200,8 @@ def _wrong(unscored: Amount, *, workers: int) -> list[Line]:
     return lines
 
 
-def _today() -> list[Line]:
-    """What people and policies decided today, as last counted."""
+def _today() -> tuple[list[Line], datetime | None]:
+    """What people and policies decided today, as last counted, and when that was."""
     verdicts = {
         Decision.Verdict.ACCEPT: _("Same"),
         Decision.Verdict.REJECT: _("Different"),
@@ -210,7 +210,10 @@ def _today() -> list[Line]:
     }
     persons: Counter[str] = Counter()
     by_policy, actors = 0, set()
-    for actor, verdict, decisions in DecisionDay.objects.filter(day=timezone.localdate()).values_list("actor", "verdict", "decisions"):
+    counted = Figures.objects.filter(category=None).values("counted_at")
+    days = DecisionDay.objects.filter(day=timezone.localdate()).annotate(at=Subquery(counted))
+    rows = list(days.values_list("actor", "verdict", "decisions", "at"))
+    for actor, verdict, decisions, _at in rows:
         if actor is None:
             by_policy += decisions if verdict == Decision.Verdict.ACCEPT else 0
         else:
@@ -222,7 +225,7 @@ def _today() -> list[Line]:
         lines.append(Line(_("Accepted by policies"), Amount(by_policy), _first("groups", "insights")))
     if actors:
         lines.append(Line(_("People at work"), Amount(len(actors)), href))
-    return lines
+    return lines, rows[0][3] if rows else None
 
 
 def _way(*, sets_wait: bool) -> list[Step]:
