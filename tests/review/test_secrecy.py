@@ -123,7 +123,7 @@ def test_no_page_tells_how_a_check_is_answered_that_may_be_asked_yet(client, ask
             assert "seen both boxes" not in page and (name == "my work" or "hidden check" not in page.lower()), name
             assert name == "group" or len(re.findall(rf"\b{group}\b", page)) == (name == "catalogue"), f"{name} names the group"
     page = main(client, around(pair)["pair"])
-    assert "Waits for a person." in page and "Nothing yet, by nobody." in page and "wang" not in page
+    assert "Waits for a person." in page and "No verdict yet." in page and "wang" not in page
     assert re.search(rf"{pair.right.title}.*?waits for a person", main(client, around(pair)["left"]))
     assert client.get(reverse("group-file", args=[groups.group_of(pair.left).uuid, "csv"])).status_code == 302
 
