@@ -153,7 +153,10 @@ READ_ONLY: dict[type[Any], dict[str, Any]] = {
     models.EvaluationRun: {"list_display": ("name", "status", "sets", "sets_done", "author", "created_at", "finished_at")},
     models.RerankRequest: {"list_display": ("id", "status", "query", "model", "created_at", "finished_at", "error")},
     models.Worker: {"list_display": ("name", "device", "sets_in_hand", "pairs_scored", "seen_at", "error")},
-    models.PolicyRollout: {"list_display": ("policy", "rerouted", "rescored", "finished_at"), "list_select_related": ("policy__category",)},
+    models.PolicyRollout: {
+        "list_display": ("policy", "sets", "sets_done", "rerouted", "rescored", "finished_at"),
+        "list_select_related": ("policy__category",),
+    },
     models.Actor: {"list_display": ("uuid", "user"), "list_select_related": ("user",)},
     models.Note: {"list_display": ("decision", "__str__"), "list_select_related": ("decision",)},
     models.Membership: {"list_display": ("sku", "group", "home"), "list_select_related": ("sku", "group", "home")},

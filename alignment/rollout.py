@@ -6,7 +6,7 @@ Done in chunks by a worker. How far it came is a row, so a killed worker's rollo
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from alignment import logbook, pair_routes, scoring, wake_ups
@@ -22,20 +22,13 @@ def waiting() -> bool:
 
 def advance() -> bool:
     """Apply the oldest unfinished rollout to its next chunk of sets. Returns whether there was one."""
+    _begin()
     with transaction.atomic():
         logbook.lock()
-        rollout = PolicyRollout.objects.select_related("policy", "previous").filter(finished_at__isnull=True).order_by("id").first()
+        rollout = _oldest()
         if rollout is None:
             return False
-        # As it was then: what has been published since has a rollout of its own, which takes this one's work as done.
-        policies = Policies(until=rollout.policy_id)
-        categories = policies.governed(rollout.policy.category_id)
-        within = sets_of(categories, with_none=policies.root in categories)
-        ids = list(
-            CandidateSet.objects.filter(within, pk__gt=rollout.last_set_id, pk__lte=rollout.final_set_id)
-            .order_by("pk")
-            .values_list("pk", flat=True)[:CHUNK]
-        )
+        ids = list(_ahead(rollout).order_by("pk").values_list("pk", flat=True)[:CHUNK])
         if not ids:
             rollout.finished_at, rollout.last_set_id = timezone.now(), rollout.final_set_id
         elif rollout.policy.instruction != rollout.previous.instruction:
@@ -47,5 +40,26 @@ def advance() -> bool:
             pair_routes.route_sets(list(scored))
             rollout.rerouted += len(scored)
             rollout.last_set_id = ids[-1]
-        rollout.save(update_fields=["finished_at", "last_set_id", "rerouted", "rescored"])
+        rollout.sets_done += len(ids)
+        rollout.save(update_fields=["finished_at", "last_set_id", "sets_done", "rerouted", "rescored"])
     return True
+
+
+def _begin() -> None:
+    """Count what the oldest rollout has ahead of it, where nobody has: outside the lock, for which everybody waits."""
+    rollout = _oldest()
+    if rollout and not rollout.begun:
+        PolicyRollout.objects.filter(pk=rollout.pk, sets=None).update(sets=_ahead(rollout).count())
+
+
+def _oldest() -> PolicyRollout | None:
+    return PolicyRollout.objects.select_related("policy", "previous").filter(finished_at__isnull=True).order_by("id").first()
+
+
+def _ahead(rollout: PolicyRollout) -> QuerySet[CandidateSet]:
+    """The sets that it has not looked at, by the policies as they were then: what has been published since has a rollout of its own,
+    which takes this one's work as done."""
+    policies = Policies(until=rollout.policy_id)
+    categories = policies.governed(rollout.policy.category_id)
+    within = sets_of(categories, with_none=policies.root in categories)
+    return CandidateSet.objects.filter(within, pk__gt=rollout.last_set_id, pk__lte=rollout.final_set_id)

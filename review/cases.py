@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from alignment import decisions, facts, implied
+from alignment import decisions, facts, implied, policies, rollout
 from alignment.models import SKU, Actor, Decision, Pair, PolicyVersion, Score, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
@@ -132,10 +132,16 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
         "due_at": due_at,
         "overdue": due_at is not None and due_at < timezone.now(),
         "policy": policy,
+        "newer_policy": policy is not None and _is_being_replaced(policy, pairs[0]),
         "instruction": _instruction(policy, pairs[0], query),
         "around": around.Around(0, 0, 0) if case.is_check else around.of(query, pairs, user),
         "demo": any(pair.score.model.is_demo for pair in pairs if pair.score),
     }
+
+
+def _is_being_replaced(policy: PolicyVersion, pair: Pair) -> bool:
+    """Whether another version is in force for a pair by now, whose rollout has not reached it."""
+    return rollout.waiting() and policies.Policies().of(pair.category_id).pk != policy.pk
 
 
 def _read_listings(pairs: Sequence[Pair]) -> None:

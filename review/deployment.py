@@ -41,7 +41,7 @@ def address(url: str) -> str:
 
 
 def _model() -> list[Setting]:
-    found = [Setting(gettext_lazy("Name or folder"), str(settings.RERANKER_MODEL), "RERANKER_MODEL")]
+    found = [Setting(gettext_lazy("Model, its name or folder"), str(settings.RERANKER_MODEL), "RERANKER_MODEL")]
     if settings.RERANKER_URL:
         found.append(Setting(gettext_lazy("Rerank server"), f"{address(settings.RERANKER_URL)} ({settings.RERANKER_API})", "RERANKER_URL"))
     else:

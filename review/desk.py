@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, Min, QuerySet, Sum, Value
+from django.db.models import Count, Exists, Max, Min, QuerySet, Subquery, Sum, Value
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -17,7 +17,6 @@ from alignment import runs, scoring_workers
 from alignment.models import (
     SKU,
     ApiToken,
-    Candidate,
     CandidateRun,
     CandidateSet,
     Category,
@@ -30,8 +29,10 @@ from alignment.models import (
     Run,
     Score,
 )
-from review.models import DecisionDay, QueueCount
+from review import pace
+from review.models import DecisionDay, Figures, QueueCount
 from review.navigation import address
+from review.pace import UNSCORED
 
 COUNTED = 10_000
 LOOKED_AT = 200
@@ -72,7 +73,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the way from a file to groups. `now` is the first that is not done."""
+    """One step of the way from a file to groups. `now` is the first that nobody took yet; `beside` says what one that was taken lacks."""
 
     label: str
     help: str
@@ -80,14 +81,17 @@ class Step:
     href: str
     done: bool
     now: bool = False
+    beside: str = ""
 
 
 @dataclass(frozen=True)
 class Desk:
     waiting: list[Line]
+    waiting_counted_at: datetime | None
     running: list[Line]
     wrong: list[Line]
     today: list[Line]
+    today_counted_at: datetime | None
     pace: float
     left: timedelta | None
     at_least: bool
@@ -101,19 +105,23 @@ class Desk:
 
 def see() -> Desk:
     workers = scoring_workers.alive()
-    pace = sum(worker.pairs_per_second or 0.0 for worker in workers)
-    sets = CandidateSet.objects.filter(status__in=[CandidateSet.Status.PENDING, CandidateSet.Status.CLAIMED])
-    unscored = bounded(sets)
+    unscored = bounded(CandidateSet.objects.filter(UNSCORED))
+    scoring = pace.scoring(workers) if unscored.number else None
+    left = scoring and scoring.seconds_for(unscored.number)
+    waiting, waiting_counted_at = _waiting()
+    today, today_counted_at = _today()
     return Desk(
-        waiting=_waiting(),
+        waiting=waiting,
+        waiting_counted_at=waiting_counted_at,
         running=_running(unscored),
         wrong=_wrong(unscored, workers=len(workers)),
-        today=_today(),
-        pace=pace,
-        left=_left(sets, unscored, pace),
+        today=today,
+        today_counted_at=today_counted_at,
+        pace=scoring.pairs_per_second if scoring else 0.0,
+        left=timedelta(seconds=left) if left else None,
         at_least=unscored.more,
         workers=len(workers),
-        way=_way(),
+        way=_way(sets_wait=bool(unscored.number)),
     )
 
 
@@ -122,19 +130,21 @@ def bounded(rows: QuerySet[Any]) -> Amount:
     return Amount(min(counted, COUNTED), counted > COUNTED)
 
 
-def _waiting() -> list[Line]:
-    """By stage, as the queues were last counted; counted here and now where they never were."""
+def _waiting() -> tuple[list[Line], datetime | None]:
+    """By stage, as the queues were last counted, and when that was; counted here and now where they never were."""
     counted = list(
-        QueueCount.objects.values("stage").annotate(pairs=Sum("pairs"), overdue=Sum("overdue"), oldest=Min("oldest_at")).order_by()
+        QueueCount.objects.values("stage")
+        .annotate(pairs=Sum("pairs"), overdue=Sum("overdue"), oldest=Min("oldest_at"), at=Max("counted_at"))
+        .order_by()
     )
     if not counted:
         first = Pair.objects.filter(in_review=True).order_by("due_since", "id").values("due_since")[: COUNTED + 1]
         found = first.aggregate(pairs=Count("*"), oldest=Min("due_since"))
         amount = Amount(min(found["pairs"], COUNTED), found["pairs"] > COUNTED)
-        return [Line(_("Pairs to review"), amount, _first("queues", "case"), found["oldest"])] if amount.number else []
+        return [Line(_("Pairs to review"), amount, _first("queues", "case"), found["oldest"])] if amount.number else [], None
     places = {Pair.Stage.ADJUDICATION: _first("adjudication", "escalated"), Pair.Stage.ESCALATED: _first("escalated")}
     by_stage = {row["stage"]: row for row in counted}
-    return [
+    lines = [
         Line(
             str(label),
             Amount(row["pairs"]),
@@ -145,6 +155,7 @@ def _waiting() -> list[Line]:
         for stage, label in STAGES.items()
         if (row := by_stage.get(stage)) and row["pairs"]
     ]
+    return lines, max(row["at"] for row in counted)
 
 
 def _running(unscored: Amount) -> list[Line]:
@@ -189,8 +200,8 @@ def _wrong(unscored: Amount, *, workers: int) -> list[Line]:
     return lines
 
 
-def _today() -> list[Line]:
-    """What people and policies decided today, as last counted."""
+def _today() -> tuple[list[Line], datetime | None]:
+    """What people and policies decided today, as last counted, and when that was."""
     verdicts = {
         Decision.Verdict.ACCEPT: _("Same"),
         Decision.Verdict.REJECT: _("Different"),
@@ -199,7 +210,10 @@ def _today() -> list[Line]:
     }
     persons: Counter[str] = Counter()
     by_policy, actors = 0, set()
-    for actor, verdict, decisions in DecisionDay.objects.filter(day=timezone.localdate()).values_list("actor", "verdict", "decisions"):
+    counted = Figures.objects.filter(category=None).values("counted_at")
+    days = DecisionDay.objects.filter(day=timezone.localdate()).annotate(at=Subquery(counted))
+    rows = list(days.values_list("actor", "verdict", "decisions", "at"))
+    for actor, verdict, decisions, _at in rows:
         if actor is None:
             by_policy += decisions if verdict == Decision.Verdict.ACCEPT else 0
         else:
@@ -211,19 +225,10 @@ def _today() -> list[Line]:
         lines.append(Line(_("Accepted by policies"), Amount(by_policy), _first("groups", "insights")))
     if actors:
         lines.append(Line(_("People at work"), Amount(len(actors)), href))
-    return lines
+    return lines, rows[0][3] if rows else None
 
 
-def _left(sets: QuerySet[CandidateSet], unscored: Amount, pace: float) -> timedelta | None:
-    """About how long the workers need for what waits, from the size of the next sets. None where nothing can be said."""
-    if not unscored.number or not pace:
-        return None
-    sample = sets.order_by("pk").values("pk")[:LOOKED_AT]
-    pairs = Candidate.objects.filter(set__in=sample).count() / min(LOOKED_AT, unscored.number) * unscored.number
-    return timedelta(seconds=pairs / pace)
-
-
-def _way() -> list[Step]:
+def _way(*, sets_wait: bool) -> list[Step]:
     """The way from a file to groups; empty once it was gone to its end."""
     known = (
         Category.objects.filter(parent=None)
@@ -269,13 +274,14 @@ def _way() -> list[Step]:
             known["exports"] or known["tokens"],
         ),
     ]
-    if all(done for *_rest, done in steps):
+    first = next((place for place, (*_rest, taken) in enumerate(steps) if not taken), None)
+    if first is None:
         return []
-    first = next(place for place, (*_rest, done) in enumerate(steps) if not done)
-    return [
-        Step(label, help, act, _first(page, "groups", "catalogue"), bool(done), now=place == first)
-        for place, (label, help, act, page, done) in enumerate(steps)
-    ]
+    found = []
+    for place, (label, help, act, page, taken) in enumerate(steps):
+        beside = _("sets wait") if page == "scoring" and taken and sets_wait else ""
+        found.append(Step(label, help, act, _first(page, "groups", "catalogue"), bool(taken and not beside), place == first, beside))
+    return found
 
 
 def _first(*names: str) -> str:

@@ -18,7 +18,7 @@ from alignment import told
 from alignment.models import Actor, CandidateRun, CategoryChange, EvaluationRun, ExportRun, ImportRun, PolicyRollout, Run, ScoringRun, User
 from review import lists
 from review.lists import Column, Filter, Sort
-from review.pace import Pace, pace
+from review.pace import Pace, Scoring, pace, pace_of_scoring, scoring
 from review.templatetags.numbers import thousands
 
 ROLLOUT = "rollout"
@@ -143,10 +143,14 @@ def name(run: Run) -> str:
     return " · ".join(filter(None, (f"{kind.title}: {kind.name(run)}", kind.detail(run))))
 
 
-def tell(run: Run) -> Row:
-    """One run in the words of its kind."""
+def tell(run: Run, *, now: Scoring | None = None) -> Row:
+    """One run in the words of its kind. `now` is the pace of scoring, where it is known already."""
     kind = kind_of(run)
     of = getattr(run, kind.of) if kind.of else None
+    if isinstance(run, ScoringRun) and run.unfinished:
+        how_far = pace_of_scoring(run, now or scoring())
+    else:
+        how_far = pace(run, done=getattr(run, kind.done), of=of or None)
     return Row(
         kind.title,
         kind.name(run),
@@ -157,7 +161,7 @@ def tell(run: Run) -> Row:
         kind.error(run),
         run.created_at,
         run.author.get_username() if run.author else "",
-        pace(run, done=getattr(run, kind.done), of=of or None),
+        how_far,
         run,
         kind.cancels,
         kind.again,
@@ -167,7 +171,9 @@ def tell(run: Run) -> Row:
 def _tell_rollout(rollout: Any) -> Row:
     policy = rollout.policy
     author = rollout.author_name or _("someone who left")
-    status = Status.DONE if rollout.finished_at else Status.RUNNING
+    status = Status.DONE if rollout.finished_at else Status.RUNNING if rollout.begun else Status.WAITING
+    done = rollout.sets_done if rollout.begun else rollout.rerouted + rollout.rescored
+    share = min(100, rollout.sets_done * 100 // rollout.sets) if rollout.sets else None
     return Row(
         TITLES[ROLLOUT],
         policy.category.path or _("All categories"),
@@ -178,7 +184,7 @@ def _tell_rollout(rollout: Any) -> Row:
         "",
         rollout.created_at,
         author if policy.author else "",
-        Pace(rollout.rerouted + rollout.rescored, None, None, None, None),
+        Pace(done, rollout.sets, None, share, None),
         None,
         False,
     )
@@ -192,8 +198,12 @@ def _of_kind(rows: QuerySet[Any], kind: str) -> QuerySet[Any]:
 def _in_status(rows: QuerySet[Any], status: str) -> QuerySet[Any]:
     if rows.model is not PolicyRollout:
         return rows.filter(status=status)
-    # A rollout has no status of its own: it is done, or it runs.
-    return rows.filter(finished_at__isnull=status != Status.DONE) if status in (Status.DONE, Status.RUNNING) else rows.none()
+    # A rollout has no status of its own: it is done, or it runs, or no worker has begun it.
+    if status == Status.DONE:
+        return rows.filter(finished_at__isnull=False)
+    if status in (Status.WAITING, Status.RUNNING):
+        return rows.filter(finished_at__isnull=True, sets__isnull=status == Status.WAITING)
+    return rows.none()
 
 
 def _by(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
@@ -215,8 +225,9 @@ def _people() -> list[tuple[str, Any]]:
 
 def complete(rows: list[Any]) -> None:
     """Have each row say itself, as `told`."""
+    now = scoring() if any(isinstance(row, ScoringRun) and row.unfinished for row in rows) else None
     for row in rows:
-        row.told = tell(row) if isinstance(row, Run) else _tell_rollout(row)
+        row.told = tell(row, now=now) if isinstance(row, Run) else _tell_rollout(row)
 
 
 def sources() -> list[QuerySet[Any]]:

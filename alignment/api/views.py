@@ -25,6 +25,7 @@ from alignment.api import serializers
 from alignment.api.errors import Conflict
 from alignment.api.pagination import answer, page, stated, whole
 from alignment.api.parsers import BoundedJSONParser
+from alignment.importing.language import LANGUAGES
 from alignment.models import (
     SKU,
     Actor,
@@ -60,6 +61,34 @@ class APIView(PlainView):
                 raise ValidationError({name.replace("\x00", ""): "holds a NUL character"})
 
 
+def filter_category(request: Request) -> str:
+    """The path that `category` means now; a category's former path finds it too. "" where it is not asked for. Raises ValidationError."""
+    if not (path := request.query_params.get("category", "")):
+        return ""
+    try:
+        found = catalogue.get_category(path)
+    except catalogue.CategoryError as error:
+        raise ValidationError({"category": str(error)}) from None
+    if found is None:
+        raise ValidationError({"category": f"there is no category {path!r}"})
+    return found.path
+
+
+def filter_language(request: Request) -> str:
+    """A language that is known, or that a SKU is in. Raises ValidationError."""
+    code = request.query_params.get("language", "")
+    if code and code not in LANGUAGES and code not in catalogue.languages():
+        raise ValidationError({"language": f"there is no language {code!r}"})
+    return code
+
+
+def filter_source(request: Request) -> str:
+    name = request.query_params.get("source", "")
+    if name and not Source.objects.filter(name=name).exists():
+        raise ValidationError({"source": f"there is no source {name!r}"})
+    return name
+
+
 class Health(APIView):
     """Whether the web process answers."""
 
@@ -79,9 +108,9 @@ class Groups(APIView):
     def get(self, request: Request) -> Response | StreamingHttpResponse:
         query = request.query_params
         found = export.groups(
-            category=query.get("category", ""),
-            language=query.get("language", ""),
-            source=query.get("source", ""),
+            category=filter_category(request),
+            language=filter_language(request),
+            source=filter_source(request),
             changed_since=whole(request, "changed_since", 0),
         )
         wanted = query.get("as", "json")
@@ -167,16 +196,15 @@ class Changes(APIView):
 class Skus(APIView):
     @extend_schema(parameters=parameters("source", "language", "category", "external_id"), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        query, found = request.query_params, SKU.objects.select_related("source", "category")
-        for name, field in (
-            ("source", "source__name"),
-            ("language", "language"),
-            ("external_id", "external_id"),
-        ):
-            if query.get(name):
-                found = found.filter(**{field: query[name]})
-        if query.get("category"):
-            found = found.filter(catalogue.under(query["category"]))
+        found = SKU.objects.select_related("source", "category")
+        asked = {
+            "source__name": filter_source(request),
+            "language": filter_language(request),
+            "external_id": request.query_params.get("external_id", ""),
+        }
+        found = found.filter(**{field: value for field, value in asked.items() if value})
+        if category := filter_category(request):
+            found = found.filter(catalogue.under(category))
         rows, following = page(request, found)
         return Response(answer([serializers.sku_out(row) for row in rows], following))
 
@@ -190,10 +218,15 @@ class OneSku(APIView):
 class CandidateSets(APIView):
     parser_classes = [BoundedJSONParser]
 
-    @extend_schema(parameters=parameters("status"), responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        parameters=[OpenApiParameter("status", OpenApiTypes.STR, enum=CandidateSet.Status.values), *parameters()],
+        responses=OpenApiTypes.OBJECT,
+    )
     def get(self, request: Request) -> Response:
         found = CandidateSet.objects.select_related("query", "category")
         if wanted := request.query_params.get("status"):
+            if wanted not in CandidateSet.Status.values:
+                raise ValidationError({"status": f"{wanted!r} is not one of {', '.join(CandidateSet.Status.values)}"})
             found = found.filter(status=wanted)
         rows, following = page(request, found)
         return Response(answer([serializers.set_out(row) for row in rows], following))

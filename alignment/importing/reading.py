@@ -68,7 +68,7 @@ class Reading:
                 yield ReadRow(line, external_id, None, error)
                 continue
             if external_id in lines:
-                reason = _("the same external_id stands in line %(line)s; this row was left out; give it an id of its own") % {
+                reason = _("the same number or id stands in line %(line)s; this row was left out; give it one of its own") % {
                     "line": lines[external_id]
                 }
                 yield ReadRow(line, external_id, None, ColumnError(fields["external_id"], reason, external_id))

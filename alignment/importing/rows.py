@@ -177,9 +177,10 @@ def parse(row: Row, fields: Mapping[str, str], *, shopify: bool = False) -> List
             raise ColumnError(
                 fields.get(name, name), _("longer than %(limit)s characters; shorten it") % {"limit": f"{limit:,}"}, values[name]
             )
-    for name in ("external_id", "title"):
-        if not values[name]:
-            raise ColumnError(fields[name], _("empty; every listing needs a %(field)s") % {"field": name})
+    if not values["external_id"]:
+        raise ColumnError(fields["external_id"], _("empty; every listing needs a number or id"))
+    if not values["title"]:
+        raise ColumnError(fields["title"], _("empty; every listing needs a title"))
     if values.get("gtin"):
         values["gtin"] = gtin(values["gtin"], fields["gtin"])
     if values.get("language"):

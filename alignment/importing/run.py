@@ -261,7 +261,7 @@ class _Importer:
             raise FileError(_("No row of the file could be imported, so nothing was delisted; correct the rows and import it again."))
         if self.errors.unreadable:
             return _(
-                "Nothing was delisted: in %(rows)s rows the external_id cannot be read, and they may be what seems missing; correct them "
+                "Nothing was delisted: in %(rows)s rows the number or id cannot be read, and they may be what seems missing; correct them "
                 "and import the file again."
             ) % {"rows": self.errors.unreadable}
         runs.note(self.run, runs.What.DELISTING)

@@ -128,11 +128,16 @@ class Preview:
     problem: str = ""
 
 
+def _likely(found: tuple[str, float] | None) -> tuple[str, float] | None:
+    """A language that the detector believes in more than in all others together: less is a guess, and none is told."""
+    return found if found and found[1] > 0.5 else None
+
+
 def preview(kept: Upload) -> Preview:
     """The first rows through the code that imports them. Raises FileError where the file cannot be read at all."""
     sampled = sample(kept)
     missing = [name for name in rows.REQUIRED if not kept.mapping.get(name) or kept.mapping[name] not in sampled.header]
-    found = Preview(sampled.header, _left_out(kept, sampled), missing, [], language.of_sample(_texts(kept, sampled)))
+    found = Preview(sampled.header, _left_out(kept, sampled), missing, [], _likely(language.of_sample(_texts(kept, sampled))))
     if missing:
         return found
     try:

@@ -93,12 +93,17 @@ class PolicyVersion(models.Model):
 
 
 class PolicyRollout(models.Model):
-    """How far a published version has been applied to the sets that were there before it. Survives a killed worker."""
+    """How far a published version has been applied to the sets that were there before it. Survives a killed worker.
+
+    `sets` is how many there are to look at, counted when a worker begins; `sets_done` how many of them it has looked at.
+    """
 
     policy = models.OneToOneField(PolicyVersion, on_delete=models.PROTECT, related_name="rollout")
     previous = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="+")
     last_set_id = models.BigIntegerField(default=0)
     final_set_id = models.BigIntegerField(default=0)
+    sets = models.PositiveIntegerField(null=True, blank=True)
+    sets_done = models.PositiveIntegerField(default=0, db_default=0)
     rerouted = models.PositiveIntegerField(default=0)
     rescored = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
@@ -111,3 +116,7 @@ class PolicyRollout(models.Model):
 
     def __str__(self) -> str:
         return f"rollout of {self.policy}"
+
+    @property
+    def begun(self) -> bool:
+        return self.sets is not None

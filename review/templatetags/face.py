@@ -44,6 +44,12 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def unbroken(name: object) -> SafeString:
+    """A short name such as G-168 that stays on one line."""
+    return format_html('<span class="unbroken">{}</span>', name)
+
+
+@register.filter
 def span(length: timedelta) -> str:
     """How long something takes, in its largest unit."""
     now = timezone.now()

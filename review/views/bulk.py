@@ -120,18 +120,20 @@ def page(request: HttpRequest) -> HttpResponse:
 @admin_required
 @require_GET
 def preview(request: HttpRequest) -> HttpResponse:
-    """What one verdict would do to the first pairs of the filtered list: {its filters, verdict, reject_reason, agreeing}."""
+    """What one verdict would do to the first pairs of the filtered list: {its filters, verdict, reject_reason, agreeing (for accept)}."""
     choice = lists.read(request, OPEN)
+    verdict = request.GET.get("verdict", "")
     rows = lists.narrowed(OPEN, choice, [_open()])
     found = keyset.walk(rows, field=choice.sort.field, descending=choice.descending, size=bulk.MOST_PAIRS + 1)
     ids = [key.pk for key, _row in found]
     try:
         shown = bulk.preview(
             pair_ids=ids[: bulk.MOST_PAIRS],
-            verdict=request.GET.get("verdict", ""),
+            verdict=verdict,
             user=person(request),
-            reject_reason=request.GET.get("reject_reason", "") if request.GET.get("verdict") == Decision.Verdict.REJECT else "",
-            agreeing=bool(request.GET.get("agreeing")),
+            reject_reason=request.GET.get("reject_reason", "") if verdict == Decision.Verdict.REJECT else "",
+            # Differing facts speak for “different”: it would lose its surest pairs.
+            agreeing=bool(request.GET.get("agreeing")) and verdict == Decision.Verdict.ACCEPT,
         )
     except decisions.DecisionError as error:
         messages.error(request, str(error))

@@ -23,6 +23,7 @@ from alignment import decisions, implied
 from alignment.models import Actor, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
 from review import cases, checks, keys, leases, queues, scopes
+from review.models import CheckAnswer
 from review.permissions import admin_required, person, reviewer_required
 from review.views import escalated as escalated_pairs
 
@@ -98,7 +99,10 @@ def decide(request: HttpRequest) -> HttpResponse:
                 raise
             told = Told()
     except leases.NotHeld:
-        told = Told(False, _("Your hold on this case had ended, so the verdict was not saved. Here is what waits for you now."), status=409)
+        problem = _("Your hold on this case had ended, so the verdict was not saved. Here is what waits for you now.")
+        if pair_id is not None and _decided_elsewhere(user, pair_id, escalated=escalated):
+            problem = _("You decided this pair in another tab. That verdict stands, and this one was not saved.")
+        told = Told(False, problem, status=409)
     except decisions.Outdated as error:
         problem = _("%(why)s Nothing was saved; look at it again.") % {"why": error}
         told = Told(False, problem, status=409, current=pair_id)
@@ -114,6 +118,16 @@ def _repeated(user: User, request_id: uuid.UUID | None, pair_id: int) -> bool:
         return False
     decided = Decision.objects.filter(request_id=request_id, pair=pair_id, actor=Actor.of(user).uuid)
     return decided.exists() or checks.repeated(user, request_id, pair_id)
+
+
+def _decided_elsewhere(user: User, pair_id: int, *, escalated: bool) -> bool:
+    """Whether the last word on a pair that this person is asked about no more is their own. A hidden check's answer is one too."""
+    if queues.shown(Pair.objects.filter(pk=pair_id).select_related("standing"), user, escalated=escalated):
+        return False
+    if CheckAnswer.objects.filter(known__pair=pair_id, reviewer=user).exists():
+        return True
+    last = Decision.objects.filter(pair=pair_id).order_by("pk").last()
+    return last is not None and last.actor == Actor.of(user).uuid and last.verdict != Decision.Verdict.WITHDRAW
 
 
 def _decide(request: HttpRequest, user: User, pair_id: int, request_id: uuid.UUID | None, *, escalated: bool) -> Told:

@@ -20,6 +20,7 @@ from alignment.models import SKU, Decision, Group, Membership
 from review import grouped, lists, secrecy
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import person, reviewer_required
+from review.templatetags.face import unbroken
 from review.templatetags.listings import language
 from review.views.skus import categories, in_category, languages, of_source, sources
 
@@ -64,7 +65,7 @@ def _example(group: Any) -> Text | str:
 GROUPS = lists.List(
     name="groups",
     columns=[
-        Column("name", _("Group"), str, link=lambda group: reverse("group", args=[group.uuid])),
+        Column("name", _("Group"), str, shown=unbroken, link=lambda group: reverse("group", args=[group.uuid])),
         Column("example", _("One of its listings"), _example),
         Column("size", _("SKUs"), lambda group: group.size, sort="size"),
         Column(

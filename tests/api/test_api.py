@@ -121,6 +121,7 @@ def test_a_page_of_groups_costs_the_same_number_of_queries_whatever_it_holds(
 )
 def test_groups_are_filtered_by_any_member(reading: Api, query: dict[str, str], count: int) -> None:
     source = make_source("Hualian Shop", "zh")
+    make_category("Kit")
     make_pair(0.95, left=make_sku(category=make_category("Kitchen > Kettles")), right=make_sku(language="zh", source=source))
     assert len(reading.get("groups/", **query).json()["results"]) == count
 
@@ -288,6 +289,32 @@ def test_a_category_filter_holds_what_is_below_it(reading: Api) -> None:
         make_sku(path, category=make_category(path))
     titles = {sku["title"] for sku in reading.get("skus/", category="Kitchen").json()["results"]}
     assert titles == {"Kitchen", "Kitchen > Kettles"}
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    [
+        ("groups/", "category", "Nowhere > At all"),
+        ("groups/", "language", "qq"),
+        ("groups/", "source", "No shop"),
+        ("skus/", "category", "Nowhere"),
+        ("skus/", "category", " > "),
+        ("skus/", "category", "x" * 2000),
+        ("skus/", "language", "qq"),
+        ("skus/", "source", "No shop"),
+        ("candidate-sets/", "status", "finished"),
+    ],
+)
+def test_a_filter_that_names_nothing_is_a_400_that_names_it(reading, path, name, value):
+    make_sku("Kettle", category=make_category("Kitchen"))
+    answer = reading.get(path, **{name: value})
+    assert answer.status_code == 400
+    said = answer.json()["error"]["fields"][name]
+    assert value in said or "longer than" in said
+
+
+def test_a_language_that_nothing_is_in_yet_is_no_mistake(reading):
+    assert reading.get("skus/", language="fr").json()["results"] == []
 
 
 def test_a_candidate_named_twice_is_told_by_its_places(writing: Api) -> None:

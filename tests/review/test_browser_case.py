@@ -144,6 +144,27 @@ def test_a_verdict_whose_case_went_to_somebody_else_meanwhile_is_offered_again(p
     expect(page.locator("#refused")).to_be_hidden()
 
 
+def test_a_verdict_that_was_decided_in_another_tab_is_taken_off_the_page_and_the_page_says_where_it_was_decided(page, sign_in):
+    make_cases(3)
+    sign_in(page, factories.make_reviewer("lin"))
+    first = page.locator(".candidate").first
+    expect(first).to_have_class(re.compile("current"))
+    other = page.context.new_page()
+    other.goto("/review/")
+    other.keyboard.press("r")
+    sent(other)
+    page.keyboard.press("a")
+    expect(page.locator("#refused")).to_contain_text("You decided this pair in another tab")
+    expect(first.locator(".given")).not_to_contain_text("Same")
+    expect(page.locator("#told")).not_to_contain_text("Same")
+    expect(page.locator("#told").get_by_role("button")).to_be_hidden()
+    assert persons() == ["reject"]
+    page.keyboard.press("a")
+    expect(page.locator("#told")).to_contain_text("= Same")
+    sent(page)
+    assert persons() == ["reject", "accept"]
+
+
 def test_a_reject_asks_its_reason_in_place_and_one_more_key_gives_it(page, sign_in):
     factories.make_review_policy(reasons="optional")
     make_cases(4)

@@ -151,6 +151,12 @@ def test_what_differs_in_facts_is_left_out_where_asked(client, admin):
     assert told(look(client))[0] == 2
 
 
+def test_what_differs_in_facts_is_the_surest_of_what_is_called_different_and_stays_in(client, admin):
+    factories.make_pair(0.8, left=factories.make_sku("Kettle 1.7 L"), right=factories.make_sku("Kettle 1.0 L"))
+    page = look(client, verdict="reject", agreeing="1")
+    assert left_out(page) == {} and told(page)[0] == 1
+
+
 def test_a_pair_that_waits_for_a_second_opinion_is_no_matter_of_bulk(client, admin):
     factories.make_review_policy(second_share=1.0)
     pair = factories.make_pair(0.8)

@@ -10,7 +10,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from alignment import decisions
+from alignment import decisions, rollout
 from alignment.models import SKU, Actor, Decision, Pair
 from review import leases
 from review.models import Lease
@@ -224,6 +224,17 @@ def test_every_page_is_complete_without_inline_script_or_style(client, reviewer)
     assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", html)
     policy = page.headers["Content-Security-Policy"]
     assert "script-src 'self'" in policy and "unsafe" not in policy
+
+
+def test_an_instruction_that_is_being_replaced_says_so(client, reviewer):
+    factories.make_pair(0.8)
+    said = "A newer version of this policy is being rolled out."
+    assert said not in client.get(reverse("case")).content.decode()
+    factories.make_policy(instruction="Is it the same thing?")
+    assert said in client.get(reverse("case")).content.decode()
+    while rollout.advance():
+        pass
+    assert said not in client.get(reverse("case")).content.decode()
 
 
 def test_the_queries_do_not_grow_with_the_case(client, reviewer, django_assert_max_num_queries):

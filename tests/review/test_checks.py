@@ -83,6 +83,17 @@ def test_a_press_that_arrives_twice_is_one_answer(client, reviewer, known):
     assert CheckAnswer.objects.count() == 1
 
 
+def test_a_check_that_was_answered_in_another_tab_is_refused_in_the_words_of_any_other_pair(client, reviewer, known):
+    client.get(reverse("case"))
+    press(client, known.pair, "reject")
+    real = client.get(reverse("case")).context["candidates"][0].pair
+    press(client, real, "reject")
+    for pair in (known.pair, real):
+        late = press(client, pair, "accept")
+        assert late.status_code == 409 and "You decided this pair in another tab" in late.content.decode()
+    assert CheckAnswer.objects.get().verdict == "reject"
+
+
 def test_undo_takes_an_answer_back_and_asks_again(client, reviewer, known):
     client.get(reverse("case"))
     press(client, known.pair, "reject")

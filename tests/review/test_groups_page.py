@@ -38,6 +38,7 @@ def test_groups_are_listed_with_their_size_languages_and_sources(client, reviewe
     join(reviewer, factories.make_sku("热水壶", source=source, language="zh"), factories.make_sku("Kettle"))
     page = client.get(reverse("groups"), HTTP_ACCEPT_LANGUAGE=language)
     row, _cells = page.context["list"].rows[0]
+    assert f'<span class="unbroken">{row}</span>' in text(page)
     assert (row.size, row.languages, row.sources) == (2, ["en", "zh"], ["Brightcart", "华联商店"])
 
 

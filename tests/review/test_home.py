@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from alignment import decisions, scoring_workers
 from alignment.models import CandidateSet, Category, ExportRun, ImportRun, Pair
-from review import desk, figures
+from review import desk, figures, queue_counts
 from review.models import QueueCount
 from tests import factories
 
@@ -47,6 +47,23 @@ def test_the_way_goes_on_where_it_was_left(client, admin):
     factories.make_set(factories.make_sku(), [factories.make_sku()])
     steps = {step.label: (step.done, step.now) for step in desk.see().way}
     assert steps["Import"] == (True, False) and steps["Build candidates"] == (True, False) and steps["Scoring"] == (False, True)
+
+
+def test_scoring_is_not_done_while_sets_wait_and_the_way_goes_on_all_the_same(client, admin):
+    factories.make_pair(0.8)
+    factories.make_set(factories.make_sku(), [factories.make_sku()])
+    steps = {step.label: step for step in desk.see().way}
+    assert (steps["Scoring"].done, steps["Scoring"].beside, steps["Review"].now) == (False, "sets wait", True)
+    factories.score_waiting_sets(0.8)
+    assert {step.label: step.done for step in desk.see().way}["Scoring"]
+
+
+def test_what_a_periodic_task_counted_says_when(client, admin):
+    factories.make_pair(0.8), factories.make_pair(0.95)
+    assert "Counted" not in said(client)
+    assert figures.count(now=timezone.now() + timedelta(minutes=1))
+    queue_counts.count(now=timezone.now())
+    assert said(client).count("Counted just now") == 2
 
 
 def test_what_waits_for_people_is_counted_where_no_queue_was_counted_yet(client, admin):
@@ -91,7 +108,7 @@ def test_more_sets_than_are_counted_take_more_than_the_time_told(client, admin, 
     monkeypatch.setattr(desk, "COUNTED", 2)
     for _ in range(3):
         factories.make_set(factories.make_sku(), [factories.make_sku() for _ in range(4)])
-    scoring_workers.report(name="gpu", pairs_per_second=0.1)
+    scoring_workers.report(name="gpu", pairs_per_second=0.05)
     assert "more than 2 minutes left" in said(client)
 
 

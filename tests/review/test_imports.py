@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -60,6 +61,26 @@ def test_a_file_is_shown_corrected_imported_and_reported(client: Client) -> None
     rejected = client.get(f"/imports/{run.uuid}/errors.csv")
     assert rejected["Content-Disposition"].startswith("attachment") and b"not a GTIN" in b"".join(rejected)
     assert AuditEvent.objects.filter(action="import file", subject="feed.csv").exists()
+
+
+def test_a_row_without_a_number_is_told_in_the_words_of_the_page_and_so_is_one_that_has_anothers(client: Client) -> None:
+    page = shown(client, send(client, "id,title\n,Kettle\n7,Kettle\n7,Pad\n")).content.decode()
+    assert "empty; every listing needs a number or id" in page and "the same number or id stands in line 3" in page
+    assert "external_id" not in re.sub(r"<[^>]*>", "", page)
+
+
+def test_a_language_that_no_more_than_half_of_a_file_is_in_is_not_told_as_found(client: Client) -> None:
+    said = ["Wasserkocher aus gebürstetem Edelstahl", "Brushed steel electric kettle", "Bouilloire électrique en acier"]
+    mixed = [title for title in said for _ in range(10)]
+    for titles, found in ((mixed, False), (mixed[:10], True)):
+        rows = "".join(f"{number},{title}\n" for number, title in enumerate(titles))
+        assert ("first rows read as" in shown(client, send(client, f"id,title\n{rows}")).content.decode()) is found
+
+
+def test_the_preview_says_that_candidates_follow_where_that_was_chosen(client: Client) -> None:
+    said = "After the import, candidates are proposed"
+    assert said in shown(client, send(client, then_candidates="on")).content.decode()
+    assert said not in shown(client, send(client)).content.decode()
 
 
 def test_an_import_begins_only_when_every_needed_column_is_chosen(client: Client) -> None:

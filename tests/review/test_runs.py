@@ -12,8 +12,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from alignment import decisions, export, exports, runs, scoring, scoring_workers
-from alignment.models import AuditEvent, CandidateRun, CandidateSet, EvaluationRun, ExportRun, ImportRun, User
+from alignment import decisions, export, exports, rollout, runs, scoring, scoring_workers
+from alignment.models import AuditEvent, CandidateRun, CandidateSet, EvaluationRun, ExportRun, ImportRun, ScoringRun, User
 from tests import factories
 from tests.factories import make_admin, make_reviewer
 
@@ -68,13 +68,53 @@ def test_every_kind_is_a_row_with_who_when_how_far_and_what_went_wrong(client: C
     assert "line 3: no label" in page.content.decode() and "every 2s" in page.content.decode()
 
 
+def test_the_time_left_of_scoring_is_that_of_home_from_what_the_workers_do_now_not_from_its_start(client: Client) -> None:
+    for _ in range(3):
+        factories.make_set(factories.make_sku(), [factories.make_sku() for _ in range(4)])
+    scoring_workers.report(name="gpu", pairs_per_second=0.1)
+    began = timezone.now() - timedelta(hours=1)
+    run = ScoringRun.objects.create(kind="candidates", status="running", started_at=began, sets=5, sets_done=2)
+    (row,) = [row.told for row, _cells in client.get("/runs/").context["list"].rows if row.told.run == run]
+    of_its_page = client.get(f"/runs/{run.uuid}/").context["pace"]
+    assert row.pace.seconds_left == of_its_page.seconds_left == pytest.approx(120)
+    assert client.get("/").context["desk"].left == timedelta(seconds=120)
+    assert row.pace.per_second == pytest.approx(0.025)
+
+
+def test_scoring_that_no_worker_does_has_no_time_left(client: Client) -> None:
+    factories.make_set(factories.make_sku(), [factories.make_sku()])
+    began = timezone.now() - timedelta(hours=1)
+    run = ScoringRun.objects.create(kind="candidates", status="running", started_at=began, sets=5, sets_done=2)
+    assert client.get(f"/runs/{run.uuid}/").context["pace"].seconds_left is None
+
+
 def test_the_list_is_filtered_by_kind_and_state(client: Client) -> None:
     one_of_each()
     assert texts(client, "/runs/?kind=import") == ["feed.csv"]
     assert texts(client, "/runs/?status=failed") == ["labelled.jsonl"]
-    assert texts(client, "/runs/?kind=rollout&status=waiting") == []
+    assert texts(client, "/runs/?kind=rollout&status=waiting") == ["Baby"]
+    assert texts(client, "/runs/?kind=rollout&status=running") == []
     assert texts(client, "/runs/?kind=nonsense") == []
     assert len(texts(client, "/runs/?after=nonsense")) >= 5
+
+
+def test_a_rollout_waits_until_a_worker_begins_and_then_tells_its_share(client: Client) -> None:
+    for _ in range(rollout.CHUNK + 5):
+        factories.make_set(factories.make_sku(), [factories.make_sku()])
+    factories.make_policy(instruction="Is it the same thing?")
+
+    def row() -> Any:
+        (found,) = [found.told for found, _cells in client.get("/runs/?kind=rollout").context["list"].rows]
+        return found
+
+    assert (row().status, row().pace.of) == ("waiting", None)
+    assert "waits for a worker to apply it" in client.get("/policies/").content.decode()
+    assert rollout.advance()
+    assert (row().status, row().pace.done, row().pace.of, row().pace.share) == ("running", 20, 25, 80)
+    assert 'max="25" value="20"' in client.get("/policies/").content.decode()
+    while rollout.advance():
+        pass
+    assert (row().status, row().pace.done) == ("done", 25)
 
 
 def test_it_is_narrowed_by_who_started_them_and_turned_round_by_when(client: Client) -> None:

@@ -164,7 +164,7 @@
       say(`${fill(words.said, [entry.mark, entry.title])} ${answer.said}`, true);
       announce(answer.said);
     }
-    if (!answer.kept) announce(`${fill(words.refused, [entry.mark, entry.title])} ${entry.refused}`);
+    if (!answer.kept) takeOff(entry);
     if (outbox.waiting().length) return;
     shelf.clear();
     if (undoWanted) {
@@ -174,6 +174,14 @@
     }
     agree(answer);
     look();
+  };
+
+  // What was drawn at the press was not saved: its mark goes, and the foot line where it still tells of it.
+  const takeOff = (entry) => {
+    const candidate = document.getElementById(`pair-${entry.fields.pair}`);
+    if (candidate && candidate.classList.contains("decided")) close(candidate, words.notSaved, "");
+    if (drawing.saying().startsWith(fill(words.said, [entry.mark, entry.title]))) say("", false);
+    announce(`${fill(words.refused, [entry.mark, entry.title])} ${entry.refused}`);
   };
 
   // Nothing is under way: the page and the server say the same, or the server's word is drawn.

@@ -22,6 +22,8 @@ window.review.casePage = ({ outbox }) => {
     document.querySelector("#told [data-act=undo]").hidden = !undoable;
   };
 
+  const saying = () => document.getElementById("told-text").textContent;
+
   const announce = (text) => {
     document.getElementById("announced").textContent = text;
   };
@@ -148,7 +150,7 @@ window.review.casePage = ({ outbox }) => {
   };
 
   return {
-    page, words, box, candidates, undecided, current, title, fill, say, announce, whatIsNext, drawn, open, close, closeWaiting, openAgain,
+    page, words, box, candidates, undecided, current, title, fill, say, saying, announce, whatIsNext, drawn, open, close, closeWaiting, openAgain,
     show, parse, seconds, unfold: () => unfold(unfolded()), details, drawWaiting,
   };
 };
