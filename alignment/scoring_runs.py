@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from alignment import runs, wake_ups
@@ -105,7 +105,11 @@ def _follow_some(run_id: int) -> bool:
 
 def follow_interrupted() -> None:
     """Follow the runs whose worker ended before all their sets stood where their state says."""
-    for run_id in ScoringRun.objects.filter(status__in=[Status.RUNNING, Status.CANCELLED]).values_list("pk", flat=True):
+    of_run = CandidateSet.objects.filter(scoring_run=OuterRef("pk"))
+    waits, aside = (Exists(of_run.filter(status=status)) for status in (CandidateSet.Status.PENDING, CandidateSet.Status.ASIDE))
+    for run_id in ScoringRun.objects.filter(Q(waits, status=Status.CANCELLED) | Q(aside, status=Status.RUNNING)).values_list(
+        "pk", flat=True
+    ):
         follow(run_id)
 
 
