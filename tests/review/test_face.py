@@ -156,3 +156,14 @@ def test_help_leads_to_headings_that_exist():
     for entry in (entry for area in navigation.AREAS for entry in area.entries if navigation.address(entry.url)):
         page, _hash, heading = entry.help.partition("#")
         assert not heading or heading in dict(manual.read(page).headings), f"{entry.url} leads to {entry.help}"
+
+
+@pytest.mark.parametrize(
+    "language, sentence", [("en", "At most 1."), ("zh-hans", "最大为 1。"), ("en", "Fill this in."), ("zh-hans", "请填写此项。")]
+)
+def test_what_a_form_refuses_says_what_to_write_instead(client, language, sentence):
+    client.force_login(factories.make_admin())
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    answer = client.post(reverse("policy", args=[factories.make_category().pk]), {"accept_at": "2", "review_at": "0.5"})
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
