@@ -14,6 +14,7 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
+from playwright.sync_api import expect
 
 from alignment.models import SKU, AuditEvent, Source
 from review import keyset, lists
@@ -237,5 +238,5 @@ def test_the_folded_filters_are_counted_anew_when_one_changes(page, sign_in):
     sign_in(page, factories.make_reviewer())
     page.goto(reverse("catalogue") + "?sort=-updated")
     page.locator("select[name=language]").select_option("en")
-    page.wait_for_function("document.querySelector('#filters-set').textContent === '1 set'")
+    expect(page.locator("#filters-set")).to_have_text("1 set")
     assert not page.problems
