@@ -233,7 +233,8 @@ CACHES = {
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = ["review.formats"]
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
-LOCALE_PATHS = [BASE_DIR / "review" / "locale"]
+# Beside the project's own messages stand Django's, in the project's words.
+LOCALE_PATHS = [BASE_DIR / "review" / "locale", BASE_DIR / "review" / "sentences"]
 USE_TZ = True
 TIME_ZONE = text("TIME_ZONE", "UTC")
 

@@ -159,6 +159,11 @@ class Shown:
     def filtered(self) -> bool:
         return bool(self.choice.filters)
 
+    @property
+    def filters_set(self) -> int:
+        """How many fields of the form say something."""
+        return sum(bool(one.value) and one.filter.kind != "hidden" for one in self.fields)
+
 
 def respond(
     request: HttpRequest, shape: List, rows: Rows | Sequence[Rows], *, template: str, context: dict[str, Any] | None = None

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.utils.text import get_text_list
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -70,7 +69,7 @@ def candidate_options(run: CandidateRun) -> str:
     if levels := run.category_levels:
         within = ngettext("in the same category, %(levels)s level deep", "in the same category, %(levels)s levels deep", levels)
         said.append(within % {"levels": levels})
-    return str(get_text_list([*said], gettext("and")))
+    return gettext(", ").join(said)
 
 
 class ExportForm(forms.Form):

@@ -66,7 +66,7 @@ def policy(request: HttpRequest, category_id: int) -> HttpResponse:
         "next_number": _next_number(category),
         "history": _history(category, in_force),
         "fields": [f"{{{name}}}" for name in policies.TEMPLATE_FIELDS],
-        "rollouts": unfinished_rollouts(),
+        "rollouts": unfinished_rollouts(of={category.pk, in_force.category_id}),
     }
     return render(request, "review/policy.html", preview | context, status=422 if form.errors else 200)
 
@@ -137,8 +137,10 @@ def _back(request: HttpRequest, category: Category, version: PolicyVersion, note
     return render(request, "review/roll_back.html", context | _effect_of(category, snapshot, policies.values_of(version)))
 
 
-def unfinished_rollouts() -> list[PolicyRollout]:
-    return list(PolicyRollout.objects.select_related("policy__category").filter(finished_at__isnull=True).order_by("pk")[:20])
+def unfinished_rollouts(*, of: set[int] | None = None) -> list[PolicyRollout]:
+    """Those of the policies of some categories, by their ids, or of all."""
+    found = PolicyRollout.objects.select_related("policy__category").filter(finished_at__isnull=True).order_by("pk")
+    return list((found if of is None else found.filter(policy__category__in=of))[:20])
 
 
 def _typed(in_force: PolicyVersion, form: PolicyForm) -> dict[str, Any] | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from alignment import importing, rerank, rollout
 from alignment.models import CandidateRun, ImportRun, Pair
+from review import figures
 from tests import factories
 from workers import building
 
@@ -127,3 +131,26 @@ def test_an_admins_first_day_is_done_in_the_browser_and_all_of_it_stands_in_the_
         expect(rows.filter(has_text=act).filter(has_text=subject).filter(has_text="boss").first).to_be_visible()
     expect(rows).to_have_count(6)
     assert page.problems == []
+
+
+def test_on_a_phone_the_act_bar_of_bulk_takes_two_rows(make_page, live_server, client):
+    factories.make_pair(0.8)
+    page = make_page(viewport={"width": 390, "height": 844}, has_touch=True)
+    client.force_login(factories.make_admin())
+    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    page.goto(reverse("bulk"))
+    assert page.locator("#bulk").bounding_box()["height"] <= 120
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_the_tables_of_the_team_flow_with_the_page(make_page, live_server, client):
+    for number in range(8):
+        factories.make_reviewer(f"reviewer {number}")
+    assert figures.count(now=timezone.now() + timedelta(minutes=1))
+    page = make_page(viewport={"width": 390, "height": 844}, has_touch=True)
+    client.force_login(factories.make_admin())
+    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    page.goto(reverse("team"))
+    table = page.get_by_role("region", name="People")
+    assert table.bounding_box()["height"] > 844
+    assert table.evaluate("one => one.scrollHeight === one.clientHeight")

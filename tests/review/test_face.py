@@ -156,3 +156,32 @@ def test_help_leads_to_headings_that_exist():
     for entry in (entry for area in navigation.AREAS for entry in area.entries if navigation.address(entry.url)):
         page, _hash, heading = entry.help.partition("#")
         assert not heading or heading in dict(manual.read(page).headings), f"{entry.url} leads to {entry.help}"
+
+
+@pytest.mark.parametrize(
+    "language, sentence", [("en", "At most 1."), ("zh-hans", "最大为 1。"), ("en", "Fill this in."), ("zh-hans", "请填写此项。")]
+)
+def test_what_a_form_refuses_says_what_to_write_instead(client, language, sentence):
+    client.force_login(factories.make_admin())
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    answer = client.post(reverse("policy", args=[factories.make_category().pk]), {"accept_at": "2", "review_at": "0.5"})
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+
+
+@pytest.mark.parametrize("name, next_step", [("conflicts", "groups"), ("holds", "queues"), ("audit", "imports")])
+def test_a_list_that_is_empty_says_so_once_and_what_to_do_next(client, name, next_step):
+    client.force_login(factories.make_admin())
+    html = client.get(reverse(name)).content.decode()
+    empty = html[html.index('class="empty"') :]
+    assert f'class="button primary" href="{reverse(next_step)}"' in empty
+    assert "0 rows" not in html
+
+
+def test_a_very_long_title_is_shortened_at_the_head_of_its_page_and_can_be_read_whole(client):
+    client.force_login(factories.make_reviewer())
+    long, short = factories.make_sku("Kettle " * 100), factories.make_sku("Kettle")
+    html = client.get(reverse("sku", args=[long.uuid])).content.decode()
+    assert len(re.search(r"<h1[^>]*>([^<]*)</h1>", html)[1]) == 200
+    assert long.title in html[html.index("Read the whole title") :]
+    assert "Read the whole title" not in client.get(reverse("sku", args=[short.uuid])).content.decode()

@@ -101,8 +101,9 @@ def test_a_choice_that_was_not_offered_is_refused(client: Client, field: str, va
 def test_the_options_that_candidates_are_proposed_with_afterwards_are_told(client: Client) -> None:
     assert "at most 20 candidates each." in client.get("/imports/").content.decode()
     CandidateRun.objects.create(k=10, other_source=True, category_levels=2)
-    told = "at most 10 candidates each, from other sources only and in the same category, 2 levels deep."
+    told = "at most 10 candidates each, from other sources only, in the same category, 2 levels deep."
     assert told in client.get("/imports/").content.decode()
+    assert "，仅限其他来源，" in client.get("/imports/", headers={"accept-language": "zh-hans"}).content.decode()
 
 
 def test_a_file_that_cannot_be_read_is_told_at_its_field(client: Client) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
+from playwright.sync_api import expect
 
 from alignment.models import SKU, AuditEvent, Source
 from review import keyset, lists
@@ -207,3 +208,35 @@ def test_a_page_costs_the_same_whatever_it_holds(client, reader, django_assert_m
     factories.make_pair(0.95), factories.make_pair(0.95)
     with django_assert_max_num_queries(12):
         client.get(address(sort="added"))
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_on_a_phone_the_filters_are_folded_and_say_how_many_are_set(make_page, sign_in, live_server):
+    factories.make_sku("Kettle", language="en")
+    user = factories.make_reviewer()
+    for scripts in (True, False):
+        page = make_page(viewport={"width": 390, "height": 844}, java_script_enabled=scripts)
+        sign_in(page, user)
+        page.goto(address(language="en"))
+        field, summary = page.locator("select[name=language]"), page.locator("main summary").first
+        assert "1 set" in summary.inner_text() and not field.is_visible()
+        summary.focus()
+        page.keyboard.press("Enter")
+        assert field.is_visible()
+        page.set_viewport_size({"width": 1440, "height": 900})
+        assert field.is_visible() and not summary.is_visible()
+    page.goto(address(language="fr"))
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert field.is_visible(), "where nothing fits, the filters are what to change"
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_the_folded_filters_are_counted_anew_when_one_changes(page, sign_in):
+    factories.make_sku("Kettle", language="en")
+    sign_in(page, factories.make_reviewer())
+    page.goto(reverse("catalogue") + "?sort=-updated")
+    page.locator("select[name=language]").select_option("en")
+    expect(page.locator("#filters-set")).to_have_text("1 set")
+    assert not page.problems

@@ -93,10 +93,10 @@ def test_a_category_lends_its_instruction_and_thresholds(client: Client) -> None
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"candidates": "\n \n"}, "This field is required"),
+        ({"candidates": "\n \n"}, "Fill this in"),
         ({"candidates": "x\n" * 201}, "at most 200"),
         ({"category": "Nowhere"}, "no such category"),
-        ({"query": ""}, "This field is required"),
+        ({"query": ""}, "Fill this in"),
     ],
 )
 def test_what_cannot_be_scored_is_said_beside_its_field(client: Client, fields: dict[str, Any], message: str) -> None:

@@ -82,8 +82,8 @@ def test_a_wrong_threshold_is_told_instead_of_counted(client: Client, admin: Use
 
 def test_what_is_wrong_with_a_policy_is_told_with_the_name_of_its_field(client: Client, admin: User) -> None:
     html = effect(client, accept_at="2", instruction="").content.decode()
-    assert "<b>Instruction</b> This field is required." in html
-    assert "<b>Accept at and over</b> Ensure" in html
+    assert "<b>Instruction</b> Fill this in." in html
+    assert "<b>Accept at and over</b> At most 1." in html
 
 
 scores = st.floats(0, 1, allow_nan=False)
@@ -324,3 +324,12 @@ def test_the_pages_ask_the_database_the_same_number_of_times_however_much_there_
         make_policy(accept_at=0.92 + number / 100, author=make_admin())
     assert counts() == before
     assert max(before) <= 12, before
+
+
+def test_a_policy_tells_of_its_own_rollout_and_not_of_another_categorys(client: Client, admin: User) -> None:
+    kettles, prams = make_category("Kettles"), make_category("Prams")
+    policies.publish(category=kettles, author=admin, **values_of(published(kettles)) | {"accept_at": 0.97})
+    said = "is being applied"
+    assert said in client.get(reverse("policy", args=[kettles.pk])).content.decode()
+    assert said not in client.get(reverse("policy", args=[prams.pk])).content.decode()
+    assert said in client.get(reverse("policies")).content.decode()
