@@ -15,7 +15,6 @@ the reviewers make are left out.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import math
 import os
@@ -29,12 +28,13 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from http.client import HTTPConnection
 from itertools import chain
 from pathlib import Path
 from typing import Any
-
-import httpx2
+from urllib.parse import urlencode
 
 from bench import percentiles
 
@@ -305,7 +305,7 @@ def serve(sessions: list[str], args: argparse.Namespace) -> dict[str, list[float
     # In life the reviewers' browsers take no core from the server.
     os.nice(10)
     try:
-        asyncio.run(work(sessions, args, stop))
+        work(sessions, args, stop)
     finally:
         counting.terminate()
         counting.wait(20)
@@ -324,51 +324,70 @@ def serve(sessions: list[str], args: argparse.Namespace) -> dict[str, list[float
     return dict(times)
 
 
-async def work(sessions: list[str], args: argparse.Namespace, stop: float) -> None:
-    base = f"http://127.0.0.1:{args.port}"
-    async with httpx2.AsyncClient(base_url=base) as probe:
-        while True:
-            try:
-                await probe.get("/sign-in/")
-                break
-            except httpx2.TransportError:
-                await asyncio.sleep(0.2)
-    clients = [client(base, key) for key in sessions]
-    await asyncio.gather(*(review(one, args.think, stop) for one in clients[:-1]), watch(clients[-1], stop))
-    for one in clients:
-        await one.aclose()
+def work(sessions: list[str], args: argparse.Namespace, stop: float) -> None:
+    """Each person in a thread of their own."""
+    browsers = [Browser(args.port, session) for session in sessions]
+    while True:
+        try:
+            browsers[0].get("/sign-in/")
+            break
+        except OSError:
+            time.sleep(0.2)
+    with ThreadPoolExecutor(len(browsers)) as people:
+        at_work = [people.submit(review, browser, args.think, stop) for browser in browsers[:-1]]
+        at_work.append(people.submit(watch, browsers[-1], stop))
+        for one in at_work:
+            one.result()
 
 
-def client(base: str, session: str) -> httpx2.AsyncClient:
-    token = secrets.token_hex(16)
-    headers = {"X-CSRFToken": token, "Origin": base}
-    # A connection a request: the server closes an idle one after two seconds, maybe while it is written to.
-    limits = httpx2.Limits(max_keepalive_connections=0)
-    return httpx2.AsyncClient(base_url=base, cookies={"sessionid": session, "csrftoken": token}, headers=headers, limits=limits, timeout=60)
+class Browser:
+    """As little as asks for a page: the cores are the server's. A connection a request: the server closes an idle one after two seconds."""
+
+    def __init__(self, port: int, session: str) -> None:
+        self.port, token = port, secrets.token_hex(16)
+        self.headers = {
+            "Cookie": f"sessionid={session}; csrftoken={token}",
+            "X-CSRFToken": token,
+            "Origin": f"http://127.0.0.1:{port}",
+        }
+
+    def get(self, path: str, **headers: str) -> str:
+        return self._ask("GET", path, None, headers)
+
+    def post(self, path: str, fields: dict[str, str] | None = None, **headers: str) -> str:
+        return self._ask("POST", path, urlencode(fields or {}), headers | {"Content-Type": "application/x-www-form-urlencoded"})
+
+    def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> str:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body, self.headers | headers)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
 
 
-async def watch(one: httpx2.AsyncClient, stop: float) -> None:
+def watch(browser: Browser, stop: float) -> None:
     """An admin looks at the queues."""
     while time.monotonic() < stop:
-        await one.get("/queues/")
-        await asyncio.sleep(2)
+        browser.get("/queues/")
+        time.sleep(2)
 
 
-async def review(one: httpx2.AsyncClient, think: float, stop: float) -> None:
+def review(browser: Browser, think: float, stop: float) -> None:
     """As the page's script does it: the case, the one ahead beside it, a verdict at a time, signs of life."""
-    await asyncio.sleep(random.uniform(0, 2 * think))
-    html, beat = (await one.get("/review/")).text, time.monotonic()
+    time.sleep(random.uniform(0, 2 * think))
+    html, beat = browser.get("/review/"), time.monotonic()
     while time.monotonic() < stop:
         lease, pairs = LEASE.search(html), candidates(html)
         if not pairs or lease is None:
-            await asyncio.sleep(think)
-            html = (await one.get("/review/")).text
+            time.sleep(think)
+            html = browser.get("/review/")
             continue
-        ahead = (await one.get("/review/ahead/", headers={"HX-Request": "true"})).text
+        ahead = browser.get("/review/ahead/", **{"HX-Request": "true"})
         while pairs:
-            await asyncio.sleep(random.uniform(0.5 * think, 1.5 * think))
+            time.sleep(random.uniform(0.5 * think, 1.5 * think))
             if time.monotonic() - beat > 30:
-                await one.post("/review/heartbeat/")
+                browser.post("/review/heartbeat/")
                 beat = time.monotonic()
             fields = pairs.pop(0) | {
                 "verdict": random.choices(("accept", "reject", "unsure"), (9, 10, 1))[0],
@@ -376,14 +395,14 @@ async def review(one: httpx2.AsyncClient, think: float, stop: float) -> None:
                 "request_id": str(secrets.token_hex(16)),
                 "shows": lease[1] if pairs else (LEASE.search(ahead) or ["", ""])[1],
             }
-            answer = (await one.post("/review/decide/", data=fields, headers={"Accept": "application/json"})).json()
+            answer = json.loads(browser.post("/review/decide/", fields, Accept="application/json"))
             still = {str(pair) for pair in answer["open"]}
             if answer["lease"] == lease[1]:
                 # Some were answered by this verdict.
                 pairs = [pair for pair in pairs if pair["pair"] in still]
             else:
                 pairs = []
-        html = answer.get("html") or ahead or (await one.get("/review/")).text
+        html = answer.get("html") or ahead or browser.get("/review/")
 
 
 def candidates(html: str) -> list[dict[str, str]]:
