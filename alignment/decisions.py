@@ -153,12 +153,14 @@ def decide(
     reason: str = "",
     reject_reason: str = "",
     as_seen: Callable[[Pair], bool] | None = None,
+    savepoint: bool = True,
 ) -> Decision:
     """A person's verdict on a pair: accept, reject or unsure.
 
     `seen_standing` is the id of the decision (or None) that stood when the person looked, and `as_seen` says whether the texts are
     still those they saw; `request_id` makes a repeated press one decision. `reject_reason` is a Decision.RejectReason and goes with a
-    reject only; a policy may require it. Raises DecisionError, or Outdated when somebody decided since or a text changed.
+    reject only; a policy may require it. Without a `savepoint` a refusal ends the transaction around this too. Raises DecisionError, or
+    Outdated when somebody decided since or a text changed.
     """
     if verdict not in (Verdict.ACCEPT, Verdict.REJECT, Verdict.UNSURE):
         raise DecisionError(_("Choose same, different or unsure."))
@@ -167,7 +169,7 @@ def decide(
     if len(note) > LONGEST_NOTE:
         raise DecisionError(_("The note is longer than %(limit)s characters.") % {"limit": LONGEST_NOTE})
     actor = Actor.of(user).uuid
-    with transaction.atomic():
+    with transaction.atomic(savepoint=savepoint):
         logbook.lock()
         log = _logged(Q(pair=pair_id) | Q(request_id=request_id) if request_id else Q(pair=pair_id))
         if request_id and (repeated := next((one for one in log if one.request_id == request_id), None)):

@@ -56,6 +56,19 @@ class Neighbourhood:
         return Pair.Implied.DIFFERENT if other in self.apart.get(one, ()) else Pair.Implied.NOT
 
 
+def units_of(pairs: Iterable[Pair]) -> dict[int, Unit]:
+    """The groups of some pairs' SKUs, by the SKUs of all their members."""
+    return _units({sku for pair in pairs for sku in (pair.left_id, pair.right_id)})
+
+
+def _units(skus: Iterable[int]) -> dict[int, Unit]:
+    found: dict[int, Unit] = {}
+    for chunk in chunks(skus):
+        groups = Membership.objects.filter(sku__in=chunk, group__isnull=False).values("group")
+        found |= dict(Membership.objects.filter(group__in=groups).values_list("sku_id", "group_id"))
+    return found
+
+
 def answerable(pair: Pair) -> bool:
     """Whether the groups may answer a pair in a person's place. `ANSWERABLE` says the same in SQL."""
     return not pair.text_changed and pair.stage in ASKED
@@ -69,13 +82,16 @@ def answers(pairs: Sequence[Pair]) -> dict[Edge, Pair.Implied]:
     return {(pair.left_id, pair.right_id): found.answer(pair.left_id, pair.right_id) for pair in pairs}
 
 
-def settles(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = ()) -> dict[int, Settles]:
-    """How many other open pairs a "same" and a "different" on each of these would close, by pair id. A constant number of queries."""
-    counted = settled(pairs, unsaved=unsaved)
+def settles(pairs: Sequence[Pair], *, units: dict[int, Unit] | None = None) -> dict[int, Settles]:
+    """How many other open pairs a "same" and a "different" on each of these would close, by pair id. A constant number of queries.
+
+    `units` are `units_of` these pairs, where they were read already.
+    """
+    counted = settled(pairs, units=units)
     return {pair.pk: counted[pair.left_id, pair.right_id] for pair in pairs}
 
 
-def settled(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = ()) -> dict[Edge, Settles]:
+def settled(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = (), units: dict[int, Unit] | None = None) -> dict[Edge, Settles]:
     """As `settles`, by SKUs. `unsaved` are pairs whose rows do not say yet whether they are open.
 
     A "same" joins two units: what is open between them closes, and what is open between one and whatever the other is kept from.
@@ -85,7 +101,7 @@ def settled(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = ()) -> dict[Edge
     counted = dict.fromkeys(((pair.left_id, pair.right_id) for pair in pairs), Settles(0, 0))
     if not asked:
         return counted
-    found, open_ = _around({sku for pair in asked for sku in (pair.left_id, pair.right_id)}, unsaved=unsaved)
+    found, open_ = _around({sku for pair in asked for sku in (pair.left_id, pair.right_id)}, unsaved=unsaved, units=units)
     between: dict[Unit, Counter[Unit]] = defaultdict(Counter)
     for left, right in open_:
         one, other = found.unit(left), found.unit(right)
@@ -121,13 +137,12 @@ def _decided(pair: Pair) -> bool:
     return pair.standing is not None and pair.standing.verdict != Verdict.UNSURE
 
 
-def _around(skus: set[int], *, unsaved: Sequence[Pair] | None = None) -> tuple[Neighbourhood, set[Edge]]:
+def _around(
+    skus: set[int], *, unsaved: Sequence[Pair] | None = None, units: dict[int, Unit] | None = None
+) -> tuple[Neighbourhood, set[Edge]]:
     """The units of some SKUs with all their members, every unit that those are kept from, and what is open around them and could be
     answered, if the rows of the `unsaved` are set right; with `unsaved` None, nothing of what is open."""
-    found = Neighbourhood(members=set(skus))
-    for chunk in chunks(skus):
-        groups = Membership.objects.filter(sku__in=chunk, group__isnull=False).values("group")
-        found.units |= dict(Membership.objects.filter(group__in=groups).values_list("sku_id", "group_id"))
+    found = Neighbourhood(units=_units(skus) if units is None else dict(units), members=set(skus))
     found.members |= found.units.keys()
     rejected = Q(standing__verdict=Verdict.REJECT)
     told = rejected if unsaved is None else rejected | (ANSWERABLE & Q(in_review=True))

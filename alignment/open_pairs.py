@@ -36,16 +36,20 @@ def needs_review(pair: Pair, standing: Decision | None) -> bool:
     return False
 
 
-def beside(moved: Moved, *, but: Iterable[int]) -> list[Pair]:
+def beside(moved: Moved, *, but: Mapping[int, Pair]) -> list[Pair]:
     """The pairs, open or but for what the groups imply, of which decisions that moved this may change that, or their place.
 
-    Without the pairs with ids `but`. Units that are kept apart only change what is between them, and what is ordered by what it settles.
+    Without those decided, `but`. Units that are kept apart only change what is between them, and what is ordered by what it settles.
     """
-    without, found = set(but), {pair.pk: pair for pair in _touching(moved.regrouped, Q())}
-    if apart := moved.apart - moved.regrouped:
-        between = Q(left__in=apart, right__in=apart) if len(apart) <= implied.AT_ONCE else Q()
+    found = {pair.pk: pair for pair in _touching(moved.regrouped, Q())}
+    apart = moved.apart - moved.regrouped
+    between = Q(left__in=apart, right__in=apart) if len(apart) <= implied.AT_ONCE else Q()
+    if any(pair.policy is not None and pair.policy.order == Order.SETTLING for pair in but.values()):
         found |= {pair.pk: pair for pair in _touching(apart, between | Q(policy__order=Order.SETTLING))}
-    return [pair for pair in found.values() if pair.pk not in without]
+    elif apart - {sku for pair in but.values() for sku in (pair.left_id, pair.right_id)}:
+        # Between two SKUs alone is nothing but the pair that was decided.
+        found |= {pair.pk: pair for pair in _touching(apart, between)}
+    return [pair for pair in found.values() if pair.pk not in but]
 
 
 def _touching(skus: Iterable[int], which: Q) -> Iterator[Pair]:

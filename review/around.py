@@ -42,16 +42,20 @@ class Around:
     more: int = 0
 
 
-def of(query: SKU, pairs: Sequence[Pair], user: User) -> Around:
-    """What is around a case's listings, in a constant number of queries; at most `MOST` neighbours."""
+def of(query: SKU, pairs: Sequence[Pair], user: User, *, grouped: bool = True) -> Around:
+    """What is around a case's listings, in a constant number of queries; at most `MOST` neighbours. `grouped`: one may be in a group."""
     skus = {sku.pk: sku for pair in pairs for sku in (pair.left, pair.right)}
-    secret = _secret(skus, user)
-    counts = _counts(query, secret)
-    found = Around(counts["accepted"], counts["rejected"], counts["discarded"])
-    decided = _decided(skus).exclude(pk__in=secret)
+    counts, decided = _counts(query), _decided(skus)
     nearest = list(decided[: MOST + 1])
+    # Around most cases is nothing yet, and so nothing that would tell how a check is answered.
+    secret = _secret(skus, user) if nearest or grouped or counts.total() else []
+    if secret:
+        counts, decided = _counts(query, but=secret), decided.exclude(pk__in=secret)
+        nearest = list(decided[: MOST + 1])
+    found = Around(counts["accepted"], counts["rejected"], counts["discarded"])
     # The groups would tell the first opinion where a second is asked for, and how a check is answered.
-    memberships = [] if secret or any(pair.stage == Pair.Stage.SECOND for pair in pairs) else _memberships(skus)
+    told = grouped and not secret and all(pair.stage != Pair.Stage.SECOND for pair in pairs)
+    memberships = _memberships(skus) if told else []
     _read_listings(nearest, memberships)
     found.neighbours = _by_decision(nearest, skus, query)
     total = len(nearest) if len(nearest) <= MOST else decided.count()
@@ -73,9 +77,9 @@ def _secret(skus: Iterable[int], user: User) -> list[int]:
     return list(checks.unanswered(user).filter(pk__in=known).values_list("pair", flat=True)) if known else []
 
 
-def _counts(query: SKU, secret: Sequence[int]) -> Counter[str]:
+def _counts(query: SKU, *, but: Sequence[int] = ()) -> Counter[str]:
     """How many of the query's pairs are `accepted`, `rejected`, or `discarded` with nothing standing on them."""
-    touching = Pair.objects.filter(Q(left=query) | Q(right=query)).exclude(pk__in=secret).order_by()
+    touching = Pair.objects.filter(Q(left=query) | Q(right=query)).exclude(pk__in=but).order_by()
     found: Counter[str] = Counter()
     for verdict, stage, route, pairs in touching.values_list("standing__verdict", "stage", "route").annotate(pairs=Count("pk")):
         if verdict in COUNTED and stage != Pair.Stage.SECOND:

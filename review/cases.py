@@ -117,7 +117,8 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
     # What was decided on a known pair, and around it, would tell that it is one.
     earlier = _earlier([] if case.is_check else [pair.pk for pair in pairs], user)
     said = facts.of(query)
-    bound, counted = keys.of(user), implied.settles(pairs)
+    units = implied.units_of(pairs) if case.units is None else case.units
+    bound, counted = keys.of(user), implied.settles(pairs, units=units)
     candidates = [_candidate(pair, query, asked, said, earlier[pair.pk], user, bound, counted[pair.pk]) for pair in pairs]
     chosen = next((candidate for candidate in candidates if candidate.pair.pk == current), candidates[0])
     chosen.current = True
@@ -134,7 +135,7 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
         "policy": policy,
         "newer_policy": policy is not None and _is_being_replaced(policy, pairs[0]),
         "instruction": _instruction(policy, pairs[0], query),
-        "around": around.Around(0, 0, 0) if case.is_check else around.of(query, pairs, user),
+        "around": around.Around(0, 0, 0) if case.is_check else around.of(query, pairs, user, grouped=bool(units)),
         "demo": any(pair.score.model.is_demo for pair in pairs if pair.score),
     }
 

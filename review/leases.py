@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from alignment.models import Actor, AuditEvent, Membership, Pair, User
+from alignment import implied
+from alignment.models import Actor, AuditEvent, Pair, User
 from review import checks, queues
 from review.models import HeldSKU, KnownPair, Lease
 from review.scopes import Scope
@@ -46,12 +48,14 @@ class NotHeld(Exception):
 class Case:
     """What one person holds: the lease and its open pairs, best score first. A hidden check has one pair, as if nobody had answered it.
 
-    `briefly`: of the pairs only what a verdict needs was read.
+    `briefly`: of the pairs only what a verdict needs was read. `units`: the groups of its listings, by the SKUs of all their members,
+    where they were read already.
     """
 
     lease: Lease
     pairs: list[Pair]
     briefly: bool = False
+    units: dict[int, int] | None = None
 
     @property
     def is_check(self) -> bool:
@@ -106,8 +110,7 @@ def take_check(user: User, known: KnownPair) -> Case | None:
     with transaction.atomic():
         _in_turn(user)
         Lease.objects.filter(reviewer=user).delete()
-    with transaction.atomic():
-        return _claim(user, list(Pair.objects.select_related(*READ).filter(pk=known.pair_id)), ahead=False, known=known)
+    return _claim(user, lambda: list(Pair.objects.select_related(*READ).filter(pk=known.pair_id)), ahead=False, known=known)
 
 
 def pair_in_hand(user: User, pair_id: int, *, escalated: bool = False) -> Case:
@@ -275,51 +278,52 @@ def _continued(user: User, *, escalated: bool, query_id: int | None) -> Case | N
 
 
 def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> tuple[Case | None, bool]:
-    """The next free case, and whether to try again. Its transaction frees nothing: two that free and claim in one can dead-lock."""
-    with transaction.atomic():
-        _not_waiting_for_the_disk()
-        if query_id is not None:
-            return _claim(user, _shown(Pair.objects.filter(query=query_id), user, escalated=escalated), ahead=ahead), True
-        scope = queues.scope_of(user, escalated=escalated)
-        heads = queues.next_heads(user, scope, escalated=escalated)
-        if heads and not escalated and (check := _claim_check(user, scope, heads[0], ahead=ahead)):
-            return check, False
-        for head in heads:
-            # Whoever claims this case at the same moment has its first pair locked: on to the next one instead of waiting for them.
-            if Pair.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=head.pk).values_list("pk").first() is None:
-                continue
-            fitting = _shown(Pair.objects.filter(scope.fitting(), query=head.query), user, escalated=escalated)
-            if case := _claim(user, fitting, ahead=ahead):
-                return case, False
-        return None, bool(heads)
+    """The next free case, and whether to try again."""
+    if query_id is not None:
+        return _claim(user, lambda: _shown(Pair.objects.filter(query=query_id), user, escalated=escalated), ahead=ahead), True
+    scope = queues.scope_of(user, escalated=escalated)
+    heads = queues.next_heads(user, scope, escalated=escalated)
+    if heads and not escalated and (check := _claim_check(user, scope, heads[0], ahead=ahead)):
+        return check, False
+    for head in heads:
+        if case := _claim(user, partial(_unless_locked, head, scope, user, escalated=escalated), ahead=ahead):
+            return case, False
+    return None, bool(heads)
+
+
+def _unless_locked(head: queues.Head, scope: Scope, user: User, *, escalated: bool) -> list[Pair]:
+    """What of a case a person may be shown. Whoever claims it at the same moment has its first pair locked: nothing, then, but no wait."""
+    if Pair.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=head.pk).values_list("pk").first() is None:
+        return []
+    return _shown(Pair.objects.filter(scope.fitting(), query=head.query), user, escalated=escalated)
 
 
 def _claim_check(user: User, scope: Scope, head: queues.Head, *, ahead: bool) -> Case | None:
     """Now and then, as often as the policy of the case that comes next says, a known pair comes before it."""
     if random.random() >= (head.policy__check_share or 0.0) or (known := checks.next_for(user, scope)) is None:
         return None
-    return _claim(user, list(Pair.objects.select_related(*READ).filter(pk=known.pair_id)), ahead=ahead, known=known)
+    return _claim(user, lambda: list(Pair.objects.select_related(*READ).filter(pk=known.pair_id)), ahead=ahead, known=known)
 
 
-def _claim(user: User, pairs: list[Pair], *, ahead: bool, known: KnownPair | None = None) -> Case | None:
-    """Hold a case's neighbourhood. None when someone else holds part of it, or nothing in it is open."""
-    if not pairs:
-        return None
+def _claim(user: User, read: Callable[[], list[Pair]], *, ahead: bool, known: KnownPair | None = None) -> Case | None:
+    """Hold the neighbourhood of the pairs that `read` reads. None when someone else holds part of it, or nothing in it is open.
+
+    A transaction that frees nothing: two that free and claim in one can dead-lock.
+    """
     try:
         with transaction.atomic():
+            _not_waiting_for_the_disk()
+            if not (pairs := read()):
+                return None
             lease = Lease.objects.create(reviewer=user, ahead=ahead, query_id=pairs[0].query_id, expires_at=_expiry(), check_pair=known)
+            # A verdict on any member of their groups can reach these pairs.
+            units = implied.units_of(pairs)
+            skus = units.keys() | {sku for pair in pairs for sku in (pair.left_id, pair.right_id)}
             # In the order of ids, so that two who claim at once wait for each other instead of dead-locking.
-            HeldSKU.objects.bulk_create(HeldSKU(sku_id=sku, lease=lease) for sku in sorted(_neighbourhood(pairs)))
+            HeldSKU.objects.bulk_create(HeldSKU(sku_id=sku, lease=lease) for sku in sorted(skus))
     except IntegrityError:
         return None
-    return Case(lease, [checks.disguised(pair) for pair in pairs] if known else pairs)
-
-
-def _neighbourhood(pairs: Sequence[Pair]) -> set[int]:
-    """The SKUs of some pairs, and every member of a group that one of them is in: a verdict on any of them can reach these pairs."""
-    skus = {sku for pair in pairs for sku in (pair.left_id, pair.right_id)}
-    groups = Membership.objects.filter(sku__in=skus, group__isnull=False).values("group")
-    return skus | set(Membership.objects.filter(group__in=groups).values_list("sku", flat=True))
+    return Case(lease, [checks.disguised(pair) for pair in pairs] if known else pairs, units=units)
 
 
 def _pairs_of(lease: Lease, user: User, *, escalated: bool, briefly: bool = False) -> list[Pair]:

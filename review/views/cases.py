@@ -171,6 +171,7 @@ def _take_verdict(request: HttpRequest, user: User, pair_id: int, request_id: uu
                 seen_standing=_number(request.POST.get("seen_standing")),
                 reject_reason=reason,
                 as_seen=as_seen,
+                savepoint=False,
             )
     # An admin's "unsure" leaves an escalated pair where it is.
     still = None if escalated else leases.remaining(held, decided=pair_id)
