@@ -30,8 +30,8 @@ def test_a_runs_error_and_its_line_in_the_log(chinese: Client) -> None:
     run = candidate_runs.start(CandidateRun(k=3))
     building.work(run.pk)
     assert CandidateRun.objects.get().error == told.TOO_FEW
-    assert chinese.get(f"/runs/{run.uuid}/").content.decode().count("在售 SKU 不足两个") == 2
-    assert "在售 SKU 不足两个" in chinese.get("/runs/").content.decode()
+    assert chinese.get(f"/runs/{run.uuid}/").content.decode().count("在售商品不足两个") == 2
+    assert "在售商品不足两个" in chinese.get("/runs/").content.decode()
 
 
 def test_what_is_wrong_with_a_labelled_file(chinese: Client) -> None:
@@ -106,5 +106,5 @@ def test_what_an_act_in_the_audit_was_about(chinese: Client) -> None:
     assert ("导出: CSV · 所有商品组", f"/runs/{export.uuid}/") in found
     assert ("1 个候选集", f"/runs/{again.uuid}/") in found
     assert any(text.startswith("全部类目") for text, _link in found)
-    assert any(text.startswith("决定 ") for text, _link in found)
+    assert any(text.startswith("判定 ") for text, _link in found)
     assert not any("candidates each" in text for text, _link in found) and decision
