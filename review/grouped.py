@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ def describe(group: Group, user: User) -> dict[str, Any]:
             .exclude(pair__in=secret.checks)
             .order_by("-decision_id")[:MOST_CHANGES]
         ),
-        "changes": _changes(changes, lines, secret),
+        "changes": _changes(changes, lines, secret, {sku.pk: sku for sku in skus}),
     }
 
 
@@ -91,10 +91,13 @@ def _lines(ids: set[int], user: User) -> dict[int, history.Line]:
     return {line.decision.pk: line for line in history.lines(found, standing=ids)}
 
 
-def _changes(found: Sequence[GroupChange], lines: dict[int, history.Line], secret: secrecy.Secret) -> list[Change]:
+def _changes(
+    found: Sequence[GroupChange], lines: dict[int, history.Line], secret: secrecy.Secret, members: Mapping[int, SKU]
+) -> list[Change]:
     lines = {pk: line for pk, line in lines.items() if line.decision.pair_id not in secret.checks}
     named = {pk for change in found for pk in (*change.added[:MOST_NAMED], *change.removed[:MOST_NAMED])} - secret.listings
-    skus = SKU.objects.in_bulk(named)
+    gone = named - members.keys()
+    skus = {**members, **(SKU.objects.in_bulk(gone) if gone else {})}
     return [
         Change(
             change=change,

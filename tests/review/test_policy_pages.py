@@ -329,7 +329,7 @@ def test_the_pages_ask_the_database_the_same_number_of_times_however_much_there_
 def test_a_policy_tells_of_its_own_rollout_and_not_of_another_categorys(client: Client, admin: User) -> None:
     kettles, prams = make_category("Kettles"), make_category("Prams")
     policies.publish(category=kettles, author=admin, **values_of(published(kettles)) | {"accept_at": 0.97})
-    said = "is being applied"
+    said = "waits for a worker to apply it"
     assert said in client.get(reverse("policy", args=[kettles.pk])).content.decode()
     assert said not in client.get(reverse("policy", args=[prams.pk])).content.decode()
     assert said in client.get(reverse("policies")).content.decode()
