@@ -46,8 +46,8 @@ def beside(moved: Moved, *, but: Mapping[int, Pair]) -> list[Pair]:
     between = Q(left__in=apart, right__in=apart) if len(apart) <= implied.AT_ONCE else Q()
     if any(pair.policy is not None and pair.policy.order == Order.SETTLING for pair in but.values()):
         found |= {pair.pk: pair for pair in _touching(apart, between | Q(policy__order=Order.SETTLING))}
-    elif apart - {sku for pair in but.values() for sku in (pair.left_id, pair.right_id)}:
-        # Between two SKUs alone is nothing but the pair that was decided.
+    elif len(but) > 1 or apart - {sku for pair in but.values() for sku in (pair.left_id, pair.right_id)}:
+        # Between two SKUs alone is nothing but the one pair that was decided.
         found |= {pair.pk: pair for pair in _touching(apart, between)}
     return [pair for pair in found.values() if pair.pk not in but]
 
@@ -138,8 +138,8 @@ def _close(pair: Pair) -> None:
 def _order_key(pair: Pair, settles: implied.Settles | None) -> float:
     """The smallest comes first. Only pairs of one policy are compared by it; between policies the priority decides.
 
-    By what it settles: how many other pairs its answer is expected to close, when it was opened or something beside it was last decided.
-    What changes further away is not followed.
+    By what it settles: how many other pairs its answer is expected to close, when it was opened or something beside it was last decided
+    under a policy of this order too. What changes further away is not followed.
     """
     policy, score = pair.policy, pair.score.probability if pair.score else 0.0
     if settles is not None:

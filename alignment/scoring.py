@@ -307,8 +307,8 @@ def sweep() -> int:
 
 def set_waiting(sets: Q) -> int:
     """Have sets scored anew: their inputs changed. A result still being computed for the old inputs is told by its generation."""
-    scoring_runs.asked_anew(sets)
-    return CandidateSet.objects.filter(sets).update(
+    left = scoring_runs.leave_cancelled(sets)
+    waiting = CandidateSet.objects.filter(sets).update(
         status=Status.PENDING,
         holder="",
         lease_expires_at=None,
@@ -318,6 +318,8 @@ def set_waiting(sets: Q) -> int:
         not_before=None,
         generation=F("generation") + 1,
     )
+    scoring_runs.count_left(left)
+    return waiting
 
 
 def sku_changed(sku_ids: Sequence[int]) -> None:

@@ -6,6 +6,7 @@ those that still wait.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 
@@ -18,6 +19,7 @@ from alignment.models import ApiToken, CandidateRun, CandidateSet, Run, ScoringR
 
 Kind, Status = ScoringRun.Kind, Run.Status
 AT_ONCE = 500
+PAUSE_BETWEEN_CHUNKS = 0.01
 
 
 def start(kind: ScoringRun.Kind, *, author: User | None = None) -> ScoringRun:
@@ -33,8 +35,10 @@ def of_posts(token: ApiToken) -> ScoringRun:
     """The scoring of what a token posts today."""
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     # What is posted after somebody cancelled was not meant by it.
-    today = ScoringRun.objects.filter(kind=Kind.POSTED, token=token, created_at__gte=midnight).exclude(status=Status.CANCELLED).first()
-    return today or _start(ScoringRun(kind=Kind.POSTED, token=token, author=token.user))
+    today = ScoringRun.objects.filter(kind=Kind.POSTED, token=token, created_at__gte=midnight).exclude(status=Status.CANCELLED)
+    # Held, so that whoever cancels it meanwhile comes after what joins it now.
+    held = today.select_for_update(of=("self",), no_key=True).first()
+    return held or _start(ScoringRun(kind=Kind.POSTED, token=token, author=token.user))
 
 
 def _start(run: ScoringRun) -> ScoringRun:
@@ -65,14 +69,23 @@ def failed(one: CandidateSet) -> None:
     _count("sets_failed", Counter([one.scoring_run_id] if one.scoring_run_id else []))
 
 
-def asked_anew(sets: Q) -> None:
-    """Sets whose inputs changed wait for that now: a cancelled run that they were of has no say in it."""
+def leave_cancelled(sets: Q) -> dict[int, int]:
+    """Sets whose inputs changed wait for that now: a cancelled run that they were of has no say in it.
+
+    Returns how many left which run, for `count_left`: the run's own row is locked after the sets', as whoever stores scores does it.
+    """
     stopped = CandidateSet.objects.filter(sets, scoring_run__status=Status.CANCELLED)
-    left = dict(stopped.order_by().values_list("scoring_run").annotate(count=Count("id")))
-    if left:
-        stopped.filter(status=CandidateSet.Status.ASIDE).update(status=CandidateSet.Status.PENDING)
-        stopped.update(scoring_run=None)
-        _count("sets", {run: -count for run, count in left.items()})
+    left = {}
+    for run in sorted(stopped.order_by().values_list("scoring_run", flat=True).distinct()):
+        of_run = CandidateSet.objects.filter(sets, scoring_run=run)
+        of_run.filter(status=CandidateSet.Status.ASIDE).update(status=CandidateSet.Status.PENDING)
+        left[run] = of_run.update(scoring_run=None)
+    return left
+
+
+def count_left(left: Mapping[int, int]) -> None:
+    """Runs without the sets that left them."""
+    _count("sets", {run: -count for run, count in left.items() if count})
 
 
 def cancelled_among(sets: Collection[CandidateSet]) -> list[int]:
@@ -84,7 +97,8 @@ def cancelled_among(sets: Collection[CandidateSet]) -> list[int]:
 def follow(run_id: int) -> None:
     """Set aside what waits of a run that was cancelled, put back what was set aside of one that goes on; some at a time."""
     while _follow_some(run_id):
-        pass
+        # Whoever waits to write on SQLite looks every few milliseconds, and would miss the moment between two chunks.
+        time.sleep(PAUSE_BETWEEN_CHUNKS)
 
 
 def _follow_some(run_id: int) -> bool:
@@ -107,9 +121,8 @@ def follow_interrupted() -> None:
     """Follow the runs whose worker ended before all their sets stood where their state says."""
     of_run = CandidateSet.objects.filter(scoring_run=OuterRef("pk"))
     waits, aside = (Exists(of_run.filter(status=status)) for status in (CandidateSet.Status.PENDING, CandidateSet.Status.ASIDE))
-    for run_id in ScoringRun.objects.filter(Q(waits, status=Status.CANCELLED) | Q(aside, status=Status.RUNNING)).values_list(
-        "pk", flat=True
-    ):
+    cancelled = Q(status=Status.CANCELLED)
+    for run_id in ScoringRun.objects.filter(cancelled & Q(waits) | ~cancelled & Q(aside)).values_list("pk", flat=True):
         follow(run_id)
 
 

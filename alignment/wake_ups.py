@@ -18,7 +18,8 @@ BUILD_CANDIDATES = "workers.build_candidates"
 EXPORT, CHANGE_CATEGORIES = "workers.export_groups", "workers.change_categories"
 FOLLOW_SCORING_RUN = "workers.follow_scoring_run"
 # Minutes of work have a worker of their own: what is short, and what frees dead claims, never waits behind them.
-QUEUES = {SCORE: "gpu", IMPORT: "long", EVALUATE: "long", BUILD_CANDIDATES: "long"}
+LONG = (IMPORT, EVALUATE, BUILD_CANDIDATES, EXPORT, CHANGE_CATEGORIES)
+QUEUES = {SCORE: "gpu"} | dict.fromkeys(LONG, "long")
 
 
 def wake(task: str = SCORE, *args: object) -> None:

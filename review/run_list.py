@@ -123,6 +123,15 @@ class Row:
     def unfinished(self) -> bool:
         return self.status in (Status.WAITING, Status.RUNNING)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether starting it again would do anything: its file is there, where it has one, and something is left to score."""
+        if self.run is None or self.status not in (Status.FAILED, Status.CANCELLED):
+            return False
+        if isinstance(self.run, ScoringRun):
+            return self.run.sets_left > 0
+        return bool(self.run.stored_path) if isinstance(self.run, ImportRun | EvaluationRun) else True
+
 
 def kind_of(run: Run) -> Kind:
     return next(kind for kind in KINDS.values() if kind.model is type(run))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from alignment import decisions, groups, implied, open_pairs
+from alignment import decisions, groups, implied, logbook, open_pairs
 from alignment.models import SKU, Decision, Pair, User
 from tests.factories import make_pair, make_review_policy, make_reviewer, make_set, make_sku, score_waiting_sets
 
@@ -61,6 +62,38 @@ def test_a_reject_speaks_for_every_member_of_both_groups() -> None:
     decide(pairs[0, 2], Verdict.REJECT, user)
     assert [state(pairs[edge]) for edge in ((0, 3), (1, 2), (1, 3))] == [(Implied.DIFFERENT, False)] * 3
     decisions.undo(user=user)
+    assert [state(pairs[edge]) for edge in ((0, 2), (0, 3), (1, 2), (1, 3))] == [(Implied.NOT, True)] * 4
+
+
+def reject_at_once(pairs: Sequence[Pair], user: User) -> None:
+    with transaction.atomic():
+        logbook.lock()
+        decisions.decide_all(
+            pairs=decisions.for_update([pair.pk for pair in pairs]),
+            verdict=Verdict.REJECT,
+            user=user,
+            act=uuid.uuid4(),
+            reject_reason="size",
+        )
+
+
+def test_rejects_in_one_act_speak_for_what_is_between_their_groups() -> None:
+    pairs, user = every_pair([make_sku() for _ in range(4)]), make_reviewer()
+    decide(pairs[0, 1], Verdict.ACCEPT, user)
+    decide(pairs[2, 3], Verdict.ACCEPT, user)
+    reject_at_once([pairs[0, 2], pairs[1, 3]], user)
+    assert [state(pairs[edge]) for edge in ((0, 3), (1, 2))] == [(Implied.DIFFERENT, False)] * 2
+
+
+def test_what_an_act_of_rejects_answered_comes_back_when_it_is_undone_after_groups_grew() -> None:
+    pairs, user = every_pair([make_sku() for _ in range(4)]), make_reviewer()
+    reject_at_once([pairs[0, 2], pairs[1, 3]], user)
+    act = Decision.objects.latest("pk").act
+    assert act is not None
+    decide(pairs[0, 1], Verdict.ACCEPT, user)
+    decide(pairs[2, 3], Verdict.ACCEPT, user)
+    assert [state(pairs[edge]) for edge in ((0, 3), (1, 2))] == [(Implied.DIFFERENT, False)] * 2
+    decisions.withdraw_act(act=act, user=user)
     assert [state(pairs[edge]) for edge in ((0, 2), (0, 3), (1, 2), (1, 3))] == [(Implied.NOT, True)] * 4
 
 

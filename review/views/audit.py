@@ -89,7 +89,7 @@ def _holding(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
     """Decisions about listings that hold the words, of very many the latest; acts whose subject or name does."""
     if rows.model is AuditEvent:
         return rows.filter(Q(subject__icontains=words) | Q(action__icontains=words))
-    found = Decision.objects.filter(pair__in=history.pairs_of(search.matching(words) or []))
+    found = rows.filter(pair__in=history.pairs_of(search.matching(words) or []))
     return rows.filter(pk__in=list(found.order_by("-pk").values_list("pk", flat=True)[:MOST_FOUND]))
 
 
@@ -238,12 +238,13 @@ AUDIT = lists.List(
     sorts=[Sort("when", _("When"), "created_at")],
     first="-when",
     filters=[
-        Filter("q", _("Words"), _holding),
         Filter("who", _("Who"), _by, choices=_people),
         Filter("what", _("What"), _what, choices=_kinds),
         Filter("from", _("From"), from_day("created_at"), kind="date"),
         Filter("to", _("To"), to_day("created_at"), kind="date"),
         Filter("subject", _("About"), _about, kind="hidden"),
+        # The last, so that the limit of what it finds is one of what the others leave.
+        Filter("q", _("Words"), _holding),
     ],
     complete=_complete,
 )

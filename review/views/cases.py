@@ -61,6 +61,8 @@ def _page(request: HttpRequest, *, escalated: bool) -> HttpResponse:
     taken = None
     if again := _number(request.GET.get("again")):
         current, taken = again, _take_again(user, again, escalated=escalated)
+        if taken is None:
+            messages.info(request, _("That pair is decided meanwhile, or somebody else is at it. Here is what waits for you now."))
     taken = taken or leases.take_case(user, escalated=escalated)
     template = "review/_case.html" if _is_fragment(request) else "review/case.html"
     return render(request, template, _context(user, taken, escalated=escalated, current=current))
@@ -75,7 +77,7 @@ def ahead(request: HttpRequest) -> HttpResponse:
     taken = leases.take_ahead(user, escalated=escalated)
     if taken is None:
         return HttpResponse(status=204)
-    context = {"escalated": escalated, "keys": keys.of(user)} | cases.describe(taken, user=user)
+    context = _where(user, escalated=escalated) | cases.describe(taken, user=user)
     return render(request, "review/_case.html", context)
 
 
@@ -124,7 +126,7 @@ def _decided_elsewhere(user: User, pair_id: int, *, escalated: bool) -> bool:
     """Whether the last word on a pair that this person is asked about no more is their own. A hidden check's answer is one too."""
     if queues.shown(Pair.objects.filter(pk=pair_id).select_related("standing"), user, escalated=escalated):
         return False
-    if CheckAnswer.objects.filter(known__pair=pair_id, reviewer=user).exists():
+    if CheckAnswer.objects.filter(checks.GIVEN, known__pair=pair_id, reviewer=user).exists():
         return True
     last = Decision.objects.filter(pair=pair_id).order_by("pk").last()
     return last is not None and last.actor == Actor.of(user).uuid and last.verdict != Decision.Verdict.WITHDRAW
@@ -266,10 +268,18 @@ def _answer(request: HttpRequest, user: User, taken: leases.Case | None, told: T
 
 
 def _context(user: User, taken: leases.Case | None, *, escalated: bool, current: int | None = None) -> dict[str, Any]:
-    context: dict[str, Any] = {"left": queues.left(user, escalated=escalated), "escalated": escalated, "keys": keys.of(user)}
-    context["work_on"] = None if escalated else scopes.work_on(user)
-    context["narrowed"] = escalated_pairs.in_words(user) if escalated else ""
+    context = {"left": queues.left(user, escalated=escalated)} | _where(user, escalated=escalated)
     return context | (cases.describe(taken, user=user, current=current) if taken else queues.why_empty(user, escalated=escalated))
+
+
+def _where(user: User, *, escalated: bool) -> dict[str, Any]:
+    """What a case says of the queue that it is from, and its keys."""
+    return {
+        "escalated": escalated,
+        "keys": keys.of(user),
+        "work_on": None if escalated else scopes.work_on(user),
+        "narrowed": escalated_pairs.in_words(user) if escalated else "",
+    }
 
 
 def _is_fragment(request: HttpRequest) -> bool:

@@ -52,7 +52,7 @@ ESCALATED = lists.List(
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
     user = person(request)
-    before = lists.remembered(user, ESCALATED.name)
+    before = _filters(user)
     rows = queues.open_pairs(user, escalated=True).select_related("query", "left", "right", "category")
     answer = lists.respond(request, ESCALATED, rows, template="review/escalated.html")
     _give_back_if_other(user, before)
@@ -62,7 +62,7 @@ def page(request: HttpRequest) -> HttpResponse:
 def as_filtered(request: HttpRequest) -> HttpResponse | None:
     """Where the case's address says filters, or none at all: they are kept, or asked for as they were kept."""
     user = person(request)
-    before = lists.remembered(user, ESCALATED.name)
+    kept, before = lists.remembered(user, ESCALATED.name), _filters(user)
     if getattr(request, "htmx", False):
         return None
     if "reset" in request.GET:
@@ -71,11 +71,11 @@ def as_filtered(request: HttpRequest) -> HttpResponse | None:
         return redirect("escalated")
     choice = lists.read(request, ESCALATED)
     if choice.filters or "sort" in request.GET:
-        if choice.query() != before:
+        if choice.query() != kept:
             lists.remember(user, ESCALATED.name, choice.query())
             _give_back_if_other(user, before)
-    elif not request.GET and before:
-        return redirect(f"{request.path}?{before}")
+    elif not request.GET and kept:
+        return redirect(f"{request.path}?{kept}")
     return None
 
 
@@ -87,7 +87,11 @@ def in_words(user: User) -> str:
     return ", ".join(filter(None, said))
 
 
-def _give_back_if_other(user: User, before: str) -> None:
+def _filters(user: User) -> dict[str, str]:
+    return {name: value for name, value in scopes.asked_of_escalated(user).items() if name != "sort"}
+
+
+def _give_back_if_other(user: User, before: dict[str, str]) -> None:
     """Whoever asks for other pairs is given those at once."""
-    if lists.remembered(user, ESCALATED.name) != before:
+    if _filters(user) != before:
         leases.release(user)

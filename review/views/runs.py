@@ -95,8 +95,9 @@ def cancel(request: HttpRequest, run: str) -> HttpResponse:
 @require_POST
 def retry(request: HttpRequest, run: str) -> HttpResponse:
     found = _run(run)
-    if runs.retry(found, by=person(request)):
-        messages.info(request, _("It waits for a worker again."))
+    if run_list.tell(found).goes_on and runs.retry(found, by=person(request)):
+        scoring = isinstance(found, ScoringRun)
+        messages.info(request, _("Scoring goes on with the rest.") if scoring else _("It waits for a worker again."))
     else:
         messages.info(request, _("Only what failed or was cancelled can be started again."))
     return redirect(run_list.tell(found).href)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alignment', '0025_lists_of_a_million'),
+        ('alignment', '0028_lists_of_a_million'),
     ]
 
     operations = [
