@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from alignment import decisions, search
+from alignment import decisions, policies, search
 from alignment.models import SKU, Actor, AuditEvent, Decision, Group, GroupChange, Pair, User
 from review import history, lists, revisions, run_list
 from review.lists import Column, Filter, Sort, Text, from_day, to_day
@@ -216,8 +216,10 @@ def _detail(row: Any) -> str:
 
 def _changes(held: dict[str, Any]) -> Iterator[str]:
     """What a published version changed. An instruction is read on the policy's page."""
-    for field, (was, now) in held.get("changed", {}).items():
-        found = revisions.difference(field, was, now)
+    told = held.get("changed", {})
+    # PostgreSQL keeps the keys in an order of its own.
+    for field in (field for field in policies.FIELDS if field in told):
+        found = revisions.difference(field, *told[field])
         yield str(found.name) if found.parts else f"{found.name}: {found.was} → {found.now}"
 
 
