@@ -137,5 +137,9 @@ def test_an_evaluation_whose_file_is_gone_offers_no_new_start_and_says_why_when_
     evaluations.sweep()
     assert "/retry/" not in client.get(f"/evaluations/{run.uuid}/").content.decode()
     client.post(f"/runs/{run.uuid}/retry/")
+    run.refresh_from_db()
+    assert run.status == EvaluationRun.Status.CANCELLED
+    # One that was started again at the moment when its file went.
+    runs.retry(run, by=make_admin("ada"))
     evaluating.evaluate(run.pk)
     assert "Its file was deleted" in client.get(f"/evaluations/{run.uuid}/").content.decode()
