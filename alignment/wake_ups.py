@@ -18,8 +18,7 @@ BUILD_CANDIDATES = "workers.build_candidates"
 EXPORT, CHANGE_CATEGORIES = "workers.export_groups", "workers.change_categories"
 FOLLOW_SCORING_RUN = "workers.follow_scoring_run"
 # Minutes of work have a worker of their own: what is short, and what frees dead claims, never waits behind them.
-LONG = (IMPORT, EVALUATE, BUILD_CANDIDATES, EXPORT, CHANGE_CATEGORIES)
-QUEUES = {SCORE: "gpu"} | dict.fromkeys(LONG, "long")
+QUEUES = {SCORE: "gpu", IMPORT: "long", EVALUATE: "long", BUILD_CANDIDATES: "long"}
 
 
 def wake(task: str = SCORE, *args: object) -> None:
