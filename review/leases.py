@@ -310,20 +310,19 @@ def _claim(user: User, read: Callable[[], list[Pair]], *, ahead: bool, known: Kn
 
     A transaction that frees nothing: two that free and claim in one can dead-lock.
     """
-    with transaction.atomic():
-        _not_waiting_for_the_disk()
-        if not (pairs := read()):
-            return None
-        # A verdict on any member of their groups can reach these pairs.
-        units = implied.units_of(pairs)
-        skus = units.keys() | {sku for pair in pairs for sku in (pair.left_id, pair.right_id)}
-        try:
-            with transaction.atomic():
-                lease = Lease.objects.create(reviewer=user, ahead=ahead, query_id=pairs[0].query_id, expires_at=_expiry(), check_pair=known)
-                # In the order of ids, so that two who claim at once wait for each other instead of dead-locking.
-                HeldSKU.objects.bulk_create(HeldSKU(sku_id=sku, lease=lease) for sku in sorted(skus))
-        except IntegrityError:
-            return None
+    try:
+        with transaction.atomic():
+            _not_waiting_for_the_disk()
+            if not (pairs := read()):
+                return None
+            lease = Lease.objects.create(reviewer=user, ahead=ahead, query_id=pairs[0].query_id, expires_at=_expiry(), check_pair=known)
+            # A verdict on any member of their groups can reach these pairs.
+            units = implied.units_of(pairs)
+            skus = units.keys() | {sku for pair in pairs for sku in (pair.left_id, pair.right_id)}
+            # In the order of ids, so that two who claim at once wait for each other instead of dead-locking.
+            HeldSKU.objects.bulk_create(HeldSKU(sku_id=sku, lease=lease) for sku in sorted(skus))
+    except IntegrityError:
+        return None
     return Case(lease, [checks.disguised(pair) for pair in pairs] if known else pairs, units=units)
 
 
