@@ -279,6 +279,10 @@ def _continued(user: User, *, escalated: bool, query_id: int | None) -> Case | N
 
 def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> tuple[Case | None, bool]:
     """The next free case, and whether to try again."""
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        # Its writers take turns: what is read as free under its one lock is free when it is claimed.
+        with transaction.atomic():
+            return _claim_next(user, ahead=ahead, escalated=escalated, query_id=query_id)
     if query_id is not None:
         return _claim(user, lambda: _shown(Pair.objects.filter(query=query_id), user, escalated=escalated), ahead=ahead), True
     scope = queues.scope_of(user, escalated=escalated)

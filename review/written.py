@@ -35,7 +35,7 @@ def rows(shape: Hashable, build: Callable[[], QuerySet[Any, Any]], *, person: uu
     Whatever the queryset depends on is in `shape`, but for the id by which the log names the `person` who asks.
     """
     if connection.vendor == "sqlite":
-        # Asked this fast by two threads, it was seen to return no row for an INSERT of one of them. Few people share an SQLite database.
+        # Few people share an SQLite database: there the queryset itself is asked, as anywhere else.
         return list(build())
     key, asked_by = (connection.vendor, shape), Actor._meta.pk.get_db_prep_value(person, connection)
     with _threads:
