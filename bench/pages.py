@@ -2,10 +2,10 @@
 
     python -m bench.pages [--pairs 1000000] [--times 7] [--only NAME ...] [--json OUT]
 
-DATABASE_URL names an empty PostgreSQL database, which is filled as `bench.review` and `bench.past` do it, in about eight minutes; one that
-this bench filled before is used again. Each page is asked by Django's test client, as an admin and as a reviewer, once to warm up and to
-count its queries, then so many times against the clock. Of each list also every filter with some of its values, in every order, from the
-first page and from one in its middle.
+DATABASE_URL names an empty PostgreSQL database, which is filled as `bench.open_pairs` and `bench.past` do it, in about eight minutes; one
+that this bench filled before is used again. Each page is asked by Django's test client, as an admin and as a reviewer, once to warm up and
+to count its queries, then so many times against the clock. Of each list also every filter with some of its values, in every order, from
+the first page and from one in its middle.
 Beside the time on the clock stands the time on a processor, of the web process and of its database session together: what a request takes
 where nothing else is done.
 """
@@ -84,12 +84,12 @@ def prepare(pairs: int) -> None:
     from django.db import connection
 
     from alignment.models import Decision, Pair
-    from bench import past, review
+    from bench import open_pairs, past
 
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     if not Pair.objects.exists():
-        review.fill(pairs)
+        open_pairs.fill(pairs)
     if not Decision.objects.exists():
         past.Past().fill()
         with connection.cursor() as cursor:

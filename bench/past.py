@@ -1,4 +1,4 @@
-"""What `bench.review`'s million open pairs lack to be a shop's database after a quarter: what was decided, and all that goes with it.
+"""What a million open pairs lack to be a shop's database after a quarter: what was decided, and all that goes with it.
 
 As many decided pairs as there are open ones, most of them by 200 people over 90 days, with takings back, opinions, bulk acts, notes and
 conflicts; the groups that follow from them; acts of admins; runs; and what the periodic tasks count. The log holds together as the product
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from bench.review import LANGUAGES, Filler
+from bench import open_pairs
 
 PEOPLE, ADMINS, DAYS = 200, 5, 90
 EVENTS, RUNS, ROW_ERRORS, REQUESTS, KNOWN, ACTS, AN_ACT = 20_000, 3_000, 100_000, 5_000, 400, 20, 500
@@ -33,11 +33,11 @@ def copy(model: Any, rows: Iterator[Row]) -> None:
     from django.db.models import Max
 
     next_id = (model.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
-    Filler.copy(model, ({"id": number} | row for number, row in enumerate(rows, next_id)))
+    open_pairs.copy(model, ({"id": number} | row for number, row in enumerate(rows, next_id)))
 
 
 class Past:
-    """`queries` cases as `Filler` makes them: query q has the SKUs 3q + 1, 3q + 2 and 3q + 3.
+    """`queries` cases as `bench.open_pairs` makes them: query q has the SKUs 3q + 1, 3q + 2 and 3q + 3.
 
     Whatever is decided here joins or keeps apart SKUs of cases that lie far from each other, so that it answers no open pair.
     """
@@ -94,8 +94,8 @@ class Past:
         for row in self.decisions():
             self.standing[row["pair_id"]] = row["id"] if row["verdict"] != "withdraw" else 0
         with transaction.atomic():
-            Filler.copy(Pair, self.decided_pairs())
-            Filler.copy(Decision, self.decisions())
+            open_pairs.copy(Pair, self.decided_pairs())
+            open_pairs.copy(Decision, self.decisions())
         copy(Note, ({"decision_id": row["id"], "text": NOTE} for row in self.decisions() if row.get("note_hash")))
         conflicts = (
             (row["id"], row["pair_id"]) for row in self.decisions() if row["verdict"] == "accept" and self.conflicts(row["pair_id"])
@@ -118,11 +118,8 @@ class Past:
         return kind == 3 and query % 100 == 51
 
     def candidates(self) -> Iterator[Row]:
-        for number, (query, sku, other) in enumerate(self.edges(), 1):
+        for number, (query, sku, other) in enumerate(open_pairs.edges(self.queries), 1):
             yield {"set_id": query + 1, "query_id": sku, "sku_id": other, "rank": (number - 1) % 5, "score_id": number}
-
-    def edges(self) -> Iterator[tuple[int, int, int]]:
-        return Filler.edges(self)
 
     def edge(self, number: int) -> tuple[int, int]:
         """The SKUs of one decided pair, the query first."""
@@ -177,7 +174,7 @@ class Past:
                 "score_id": self.pairs + 1 + number,
                 "policy_id": self.policies[place],
                 "standing_id": self.standing[self.pairs + 1 + number] or None,
-                "languages": "|".join(sorted((LANGUAGES[(query * 7919) % 5], LANGUAGES[(other * 7919) % 5]))),
+                "languages": open_pairs.languages(query, other),
             }
 
     def decisions(self) -> Iterator[Row]:
