@@ -304,7 +304,7 @@ def _unless_locked(head: queues.Head, scope: Scope, user: User, *, escalated: bo
 
 def _claim_check(user: User, scope: Scope, head: queues.Head, *, ahead: bool) -> Case | None:
     """Now and then, as often as the policy of the case that comes next says, a known pair comes before it."""
-    if random.random() >= (head.policy__check_share or 0.0) or (known := checks.next_for(user, scope)) is None:
+    if random.random() >= (head.check_share or 0.0) or (known := checks.next_for(user, scope)) is None:
         return None
     return _claim(user, lambda: list(Pair.objects.select_related(*READ).filter(pk=known.pair_id)), ahead=ahead, known=known)
 

@@ -28,6 +28,7 @@ from review.scopes import Scope
 Stage = Pair.Stage
 FOR_EVERYONE = (Stage.FIRST, Stage.SECOND)
 ORDER = ("-priority", "order_key", "pk")
+HEAD = ("pk", "query", "priority", "order_key", "policy__check_share")
 COUNTED = 10_000
 # How many of the first free pairs are looked at, so that those who ask at the same moment need not wait for each other.
 AT_ONCE = 16
@@ -53,7 +54,7 @@ class Head(NamedTuple):
     query: int
     priority: int
     order_key: float
-    policy__check_share: float | None
+    check_share: float | None
 
 
 def stages(*, escalated: bool) -> tuple[Pair.Stage, ...]:
@@ -190,7 +191,7 @@ def _overdue(free: QuerySet[Pair], scope: Scope) -> list[Head]:
     """What should have been decided before now, the longest overdue first, as far as it is among the first thousand."""
     overdue = Pair.objects.filter(in_review=True, due_at__lt=timezone.now()).order_by("due_at", "pk")
     first = free.filter(scope.fitting(), pk__in=overdue.values("pk")[:OVERDUE_AT_ONCE])
-    return [Head(*row) for row in first.order_by("due_at", "pk").values_list(*Head._fields)[:AT_ONCE]]
+    return [Head(*row) for row in first.order_by("due_at", "pk").values_list(*HEAD)[:AT_ONCE]]
 
 
 @dataclass(frozen=True)
@@ -242,7 +243,7 @@ def _in_order(user: User, wanted: tuple[Pair.Stage, ...], scope: Scope, counted:
         firsts = [written.rows((shape, stage), partial(_of_all, user, stage, scope), person=person) for stage in wanted]
         return sorted((Head(*row) for rows in firsts for row in rows), key=_place)
     found = [head for row in heads for head in row if head is not None]
-    return sorted((Head(*row) for row in Pair.objects.filter(pk__in=found).values_list(*Head._fields)), key=_place) if found else []
+    return sorted((Head(*row) for row in Pair.objects.filter(pk__in=found).values_list(*HEAD)), key=_place) if found else []
 
 
 def _place(head: Head) -> tuple[int, float, int]:
@@ -250,7 +251,7 @@ def _place(head: Head) -> tuple[int, float, int]:
 
 
 def _of_all(user: User, stage: Pair.Stage, scope: Scope) -> QuerySet[Pair, tuple[Any, ...]]:
-    return _free(_open_at(user, stage)).filter(scope.fitting()).order_by(*ORDER).values_list(*Head._fields)[:AT_ONCE]
+    return _free(_open_at(user, stage)).filter(scope.fitting()).order_by(*ORDER).values_list(*HEAD)[:AT_ONCE]
 
 
 def _of_categories(free: list[QuerySet[Pair]], scope: Scope, counted: _Counted | None) -> QuerySet[Any, tuple[Any, ...]]:

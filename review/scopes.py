@@ -59,7 +59,7 @@ class Scope:
 def of(user: User, *, narrowed: bool = True) -> Scope:
     """What fits a person: both languages of a pair are theirs, where they are known, and its category is in one of their subtrees."""
     languages = pairs_of_languages(user.languages)
-    paths = user.subtrees
+    paths = user.category_paths
     subtrees = None if not paths or "" in paths else _any_under(paths)
     chosen = work_on(user) if narrowed else WorkOn()
     if chosen.languages:

@@ -31,7 +31,7 @@ class User(AbstractUser):
         verbose_name_plural = _("users")
 
     @cached_property
-    def subtrees(self) -> list[str]:
+    def category_paths(self) -> list[str]:
         """The paths of the categories they review in, read once for a user object, which a request has one of."""
         return list(self.categories.values_list("path", flat=True))
 
