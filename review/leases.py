@@ -280,7 +280,9 @@ def _continued(user: User, *, escalated: bool, query_id: int | None) -> Case | N
 def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> tuple[Case | None, bool]:
     """The next free case, and whether to try again."""
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
-        # Its writers take turns: what is read as free under its one lock is free when it is claimed.
+        # Its writers take turns: what is read as free under its one lock is free when it is claimed. A claim that meets another one
+        # must not be left to a constraint: where threads share a process, Python's sqlite3 was seen to lose that error to the garbage
+        # collection of another thread.
         with transaction.atomic():
             return _claim_next(user, ahead=ahead, escalated=escalated, query_id=query_id)
     if query_id is not None:

@@ -3,8 +3,8 @@
 
 window.review = window.review || {};
 
-// `acts` are what a key or a press can do, by name; `reason` gives one for a reject, `decide` and `undo` take what a form says,
-// `open` opens a candidate, `flush` sends what waits.
+// `acts` are what a key or a press can do, by name; `reason` gives one for a reject, `decide` takes what a form says, `open` opens a
+// candidate, `flush` sends what waits.
 window.review.caseHands = ({ page, box, current, open, acts, reason, decide, flush }) => {
   const BEAT = 30000;
   const AWAY = 600000;
