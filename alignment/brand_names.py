@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from functools import partial
 
 from django.core.cache import cache
@@ -17,6 +16,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from alignment import upkeep
 from alignment.facts import text_of
 from alignment.facts.brands import FARTHEST_START, TABLE, brand, held_names, is_made_for, named, stated
 from alignment.facts.fact import Fact, fits
@@ -26,8 +26,6 @@ from alignment.models import SKU, BrandName
 BEGINNING_AT_LEAST = 3
 LARGEST_SHARE_WRONG = 0.05
 ROWS_AT_ONCE = 1000
-# Counting takes at most this share of the time, however large the catalogue.
-LARGEST_SHARE = 0.02
 LAST = "brand-names-last-counted"
 
 
@@ -35,7 +33,7 @@ def count() -> bool:
     """Bring the names up to date where the catalogue changed. Returns whether it was due."""
     latest = SKU.objects.aggregate(at=Max("updated_at"))["at"]
     was = cache.get(LAST)
-    if was and (was["latest"] == latest or timezone.now() - was["at"] < timedelta(seconds=was["seconds"] / LARGEST_SHARE)):
+    if was and (was["latest"] == latest or not upkeep.is_due(was["at"], seconds=was["seconds"], now=timezone.now())):
         return False
     started = time.monotonic()
     _write(_safe())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from alignment import groups, logbook, open_pairs, opinions, rendering
@@ -315,17 +315,6 @@ def undo(*, user: User) -> Decision | None:
     if latest.act:
         return withdraw_act(act=latest.act, user=user).withdrawn[-1]
     return withdraw(decision_id=latest.pk, user=user)
-
-
-def visible_to(user: User) -> QuerySet[Decision]:
-    """The decisions that a person may be shown: all but other people's on a pair that waits for its second opinion.
-
-    Admins are no exception, since any of them may be the one who gives it.
-    """
-    me = Actor.objects.filter(user=user).values("uuid")
-    # Those pairs are few beside the log, and known by an index: the log's own are not looked up one by one.
-    waiting = Pair.objects.filter(stage=Pair.Stage.SECOND, in_review=True).values("pk")
-    return Decision.objects.filter(~Q(pair__in=waiting) | Q(by=By.POLICY) | Q(actor__in=me))
 
 
 def follow_routes(pairs: Sequence[Pair], *, reason: str = "") -> int:

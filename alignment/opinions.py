@@ -117,6 +117,17 @@ def last_word_open_to(user: User) -> Q:
     return ~Q(stage=Stage.ADJUDICATION) | ~Exists(_given(pair=OuterRef("pk"), actor=Actor.of(user).uuid)) | ~Exists(fresh)
 
 
+def visible_to(user: User) -> QuerySet[Decision]:
+    """The decisions that a person may be shown: all but other people's on a pair that waits for its second opinion.
+
+    Admins are no exception, since any of them may be the one who gives it.
+    """
+    me = Actor.objects.filter(user=user).values("uuid")
+    # Those pairs are few beside the log, and known by an index: the log's own are not looked up one by one.
+    waiting = Pair.objects.filter(stage=Pair.Stage.SECOND, in_review=True).values("pk")
+    return Decision.objects.filter(~Q(pair__in=waiting) | Q(by=By.POLICY) | Q(actor__in=me))
+
+
 def latest() -> Q:
     """Decisions by people that can be taken back: in force, with none after them on their pair."""
     after = _given(pair=OuterRef("pair"), pk__gt=OuterRef("pk"))

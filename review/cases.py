@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from alignment import decisions, facts, implied, policies, rollout
+from alignment import facts, implied, opinions, policies, rollout
 from alignment.models import SKU, Actor, Decision, Pair, PolicyVersion, Score, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
@@ -281,7 +281,7 @@ def _earlier(pair_ids: Sequence[int], user: User) -> dict[int, list[EarlierVerdi
         # Of most pairs: this is read in less time than it takes to write the statement below.
         return defaultdict(list)
     who = Actor.objects.filter(uuid=OuterRef("actor")).values("user__username")
-    found = decisions.visible_to(user).filter(pair__in=pair_ids, by=Decision.By.PERSON).select_related("note").annotate(who=Subquery(who))
+    found = opinions.visible_to(user).filter(pair__in=pair_ids, by=Decision.By.PERSON).select_related("note").annotate(who=Subquery(who))
     earlier: dict[int, list[EarlierVerdict]] = defaultdict(list)
     for decision in found.order_by("pk"):
         earlier[decision.pair_id].append(

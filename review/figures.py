@@ -13,7 +13,7 @@ from django.db.models import Count, F, FloatField, Q, Value
 from django.db.models.functions import Cast, Floor
 from django.utils import timezone
 
-from alignment import agreement
+from alignment import agreement, upkeep
 from alignment.agreement import Agreement
 from alignment.models import Category, Decision, Pair
 from review.models import DecisionDay, Figures, OpenDay, QueueCount, RouteDay
@@ -25,8 +25,6 @@ AGES = (timedelta(hours=1), timedelta(days=1), timedelta(days=3), timedelta(days
 AGREEMENT_SINCE = timedelta(days=30)
 MOST_QUEUES = 500
 DECISIONS_A_STEP = 20_000
-# Counting takes at most this share of the time, however large the database.
-LARGEST_SHARE = 0.02
 NEVER_SOONER = timedelta(seconds=30)
 
 Agreed = tuple[int, int, float | None]
@@ -38,7 +36,7 @@ def count(*, now: datetime | None = None) -> bool:
     """Bring everything up to date, unless that was done a moment ago. Returns whether it was due."""
     now = now or timezone.now()
     whole, _made = Figures.objects.get_or_create(category=None, defaults={"counted_at": now - NEVER_SOONER})
-    if now - whole.counted_at < max(NEVER_SOONER, timedelta(seconds=whole.seconds / LARGEST_SHARE)):
+    if not upkeep.is_due(whole.counted_at, seconds=whole.seconds, now=now, never_sooner=NEVER_SOONER):
         return False
     started = time.monotonic()
     while _fold_decisions():

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from alignment import decisions
+from alignment import opinions
 from alignment.models import SKU, Conflict, Decision, Group, GroupChange, Membership, Pair, User
 from review import history, secrecy
 
@@ -87,7 +87,7 @@ def _members(skus: Sequence[SKU], pairs: Sequence[Pair], lines: dict[int, histor
 
 
 def _lines(ids: set[int], user: User) -> dict[int, history.Line]:
-    found = decisions.visible_to(user).filter(pk__in=ids)
+    found = opinions.visible_to(user).filter(pk__in=ids)
     return {line.decision.pk: line for line in history.lines(found, standing=ids)}
 
 

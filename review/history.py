@@ -92,7 +92,7 @@ def pairs_of(skus: Sequence[int]) -> list[int]:
 def hidden(pairs: Sequence[Pair], user: User) -> set[int]:
     """Pairs whose first verdict this person must not see: a second opinion is wanted, and the first was not theirs.
 
-    Admins are no exception, since any of them may be the one who gives it: as `decisions.visible_to`.
+    Admins are no exception, since any of them may be the one who gives it: as `opinions.visible_to`.
     """
     waiting = {pair.pk: pair.standing_id for pair in pairs if pair.stage == Pair.Stage.SECOND}
     if not waiting:

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
+from alignment import upkeep
 from alignment.models import Pair
 from review import insights
 from review.models import Lease, QueueCount
@@ -20,8 +21,6 @@ from review.queues import FOR_EVERYONE
 from review.scopes import Scope
 
 NEVER_SOONER = timedelta(seconds=14)
-# Counting takes at most this share of the time, however large the database.
-LARGEST_SHARE = 0.02
 SECONDS = "queue-counts-seconds"
 
 
@@ -47,7 +46,7 @@ def count(*, now: datetime | None = None) -> bool:
     """Bring the counts up to date, unless that was done a moment ago. Returns whether it was due."""
     now = now or timezone.now()
     before = QueueCount.objects.aggregate(at=Max("counted_at"))["at"]
-    if before and now - before < max(NEVER_SOONER, timedelta(seconds=cache.get(SECONDS, 0.0) / LARGEST_SHARE)):
+    if not upkeep.is_due(before, seconds=cache.get(SECONDS, 0.0), now=now, never_sooner=NEVER_SOONER):
         return False
     started = time.monotonic()
     rows = (

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alignment import decisions, facts, routing
+from alignment import facts, opinions, routing
 from alignment.models import SKU, AuditEvent, Decision, Group, ImportRun, Pair, Score, TextVersion, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
@@ -134,7 +134,7 @@ def _events(sku: SKU, versions: Sequence[TextVersion], user: User, secret: secre
     """The latest of what happened to a SKU, newest first."""
     touching = history.pairs_of([sku.pk])
     decided = list(
-        decisions.visible_to(user)
+        opinions.visible_to(user)
         .filter(pair__in=touching)
         .exclude(pair__in=secret.checks)
         .select_related("pair__left__source", "pair__right__source", "policy__category", "withdraws")
@@ -170,7 +170,7 @@ def describe_pair(pair: Pair, user: User) -> dict[str, Any]:
     secret = secrecy.of(user, [pair.left_id, pair.right_id])
     pair, is_check = secrecy.as_asked(pair, secret), pair.pk in secret.checks
     hidden, blind = bool(history.hidden([pair], user)), bool(history.blind([pair], user))
-    decided = decisions.visible_to(user).filter(pair=pair).order_by("-pk")[: 2 * MOST_LINES]
+    decided = opinions.visible_to(user).filter(pair=pair).order_by("-pk")[: 2 * MOST_LINES]
     asked = [(query, candidate, pair.score), (candidate, query, pair.reverse_score)]
     return {
         "pair": pair,

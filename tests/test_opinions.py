@@ -207,12 +207,12 @@ def test_the_second_reviewer_sees_nothing_of_the_first(client: Client, pair: Pai
     html = page.content.decode()
     assert "the very same box" not in html and ">one" not in html and "in group" not in html
     assert page.context["around"].accepted == 0
-    assert set(decisions.visible_to(other)) == set() and set(decisions.visible_to(one)) == {first}
+    assert set(opinions.visible_to(other)) == set() and set(opinions.visible_to(one)) == {first}
 
 
 def test_once_settled_everybody_sees_both(pair: Pair, one: User, other: User) -> None:
     given = {decide(pair, Verdict.ACCEPT, one), decide(pair, Verdict.ACCEPT, other)}
-    assert set(decisions.visible_to(make_reviewer())) == given
+    assert set(opinions.visible_to(make_reviewer())) == given
 
 
 def test_a_second_opinion_is_given_through_the_queue_like_any_other(client: Client, pair: Pair, one: User, other: User) -> None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from alignment import decisions, policies, search
+from alignment import opinions, policies, search
 from alignment.models import SKU, Actor, AuditEvent, Decision, Group, GroupChange, Pair, User
 from review import history, lists, revisions, run_list
 from review.lists import Column, Filter, Sort, Text, from_day, to_day
@@ -256,7 +256,7 @@ AUDIT = lists.List(
 @admin_required
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    shown = decisions.visible_to(person(request)).select_related(
+    shown = opinions.visible_to(person(request)).select_related(
         "pair__left__source", "pair__right__source", "policy__category", "withdraws"
     )
     context = {"about": _named(request.GET.get("subject", ""))}

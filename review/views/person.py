@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from alignment import decisions
+from alignment import opinions
 from alignment.models import Actor, Decision, User
 from review import history
 from review.permissions import person, reviewer_required
@@ -43,7 +43,7 @@ def detail(request: HttpRequest, user_id: int) -> HttpResponse:
         pace=Avg("seconds", filter=Q(seconds__lte=LONGEST_LOOK)),
         last=Max("created_at"),
     )
-    seen = decisions.visible_to(me).filter(pk__in=list(mine.order_by("-pk").values_list("pk", flat=True)[:MOST_LINES]))
+    seen = opinions.visible_to(me).filter(pk__in=list(mine.order_by("-pk").values_list("pk", flat=True)[:MOST_LINES]))
     seen = seen.select_related("pair__left__source", "pair__right__source", "policy__category", "withdraws").order_by("-pk")
     found = list(seen)
     lines = history.lines(found, standing=[decision.pair.standing_id for decision in found])
