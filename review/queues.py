@@ -23,6 +23,7 @@ from alignment.open_pairs import FOR_ADMINS
 from alignment.opinions import last_word_open_to, second_open_to
 from review import scopes, written
 from review.models import HeldSKU, Lease, QueueCount
+from review.pace import UNSCORED
 from review.scopes import Scope
 
 Stage = Pair.Stage
@@ -150,14 +151,18 @@ def why_empty(user: User, *, escalated: bool) -> dict[str, Any]:
 
     held: others have what is left. narrowed: nothing in what they narrowed their work to, but so many pairs in their own.
     elsewhere: nothing in their languages and categories, but so many beside. others: what is left waits for somebody else's
-    opinion. scoring: it goes on. done: all of it. never: nothing was compared yet.
+    opinion. scoring: it goes on. aside: it was cancelled before its end. done: all of it. never: nothing was compared yet.
     """
-    unscored = CandidateSet.objects.filter(status__in=[CandidateSet.Status.PENDING, CandidateSet.Status.CLAIMED]).exists()
-    never = not unscored and not CandidateSet.objects.exists()
     reason, count = _why_empty(user, escalated=escalated)
-    if not reason:
-        reason = "never" if never else "scoring" if unscored else "done"
-    return {"reason": reason, "count": count, "scoring_goes_on": unscored, "nothing_ever": never}
+    return {"reason": reason or _how_far_scoring_is(), "count": count}
+
+
+def _how_far_scoring_is() -> str:
+    if CandidateSet.objects.filter(UNSCORED).exists():
+        return "scoring"
+    if CandidateSet.objects.filter(status=CandidateSet.Status.ASIDE).exists():
+        return "aside"
+    return "done" if CandidateSet.objects.exists() else "never"
 
 
 def _why_empty(user: User, *, escalated: bool) -> tuple[str, int]:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from alignment import decisions
-from alignment.models import Actor, Category, Pair
+from alignment import decisions, runs, scoring_runs
+from alignment.models import Actor, CandidateSet, Category, Pair, ScoringRun
 from review import leases, queue_counts, queues, scopes
 from review.models import Lease, QueueCount
 from tests import factories
@@ -139,6 +139,11 @@ def test_an_empty_queue_says_why():
     assert why(holder) == ("done", 0)
     factories.make_set(factories.make_sku(), [factories.make_sku()])
     assert why(holder) == ("scoring", 0)
+    run = scoring_runs.start(ScoringRun.Kind.RETRY)
+    scoring_runs.join(run, list(CandidateSet.objects.filter(status="pending").values_list("pk", flat=True)))
+    runs.cancel(run)
+    scoring_runs.follow(run.pk)
+    assert why(holder) == ("aside", 0)
     assert why(factories.make_admin(), escalated=True)[1] == 0
 
 
