@@ -10,7 +10,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThan
 
 from alignment.models import Actor, Decision, Pair, User
 
@@ -114,7 +116,7 @@ def last_word_open_to(user: User) -> Q:
     """Of the pairs on which two differ, those on which this person gave neither opinion, or every admin one; and all others."""
     admins = User.objects.filter(Q(is_superuser=True) | Q(role=User.Role.ADMIN), is_active=True)
     fresh = admins.filter(~Exists(_given(pair=OuterRef(OuterRef("pk")), actor=OuterRef("actor__uuid"))))
-    return ~Q(stage=Stage.ADJUDICATION) | ~Exists(_given(pair=OuterRef("pk"), actor=Actor.of(user).uuid)) | ~Exists(fresh)
+    return ~Q(stage=Stage.ADJUDICATION) | none_of(_given(pair=OuterRef("pk"), actor=Actor.of(user).uuid)) | ~Exists(fresh)
 
 
 def visible_to(user: User) -> QuerySet[Decision]:
@@ -126,6 +128,11 @@ def visible_to(user: User) -> QuerySet[Decision]:
     # Those pairs are few beside the log, and known by an index: the log's own are not looked up one by one.
     waiting = Pair.objects.filter(stage=Pair.Stage.SECOND, in_review=True).values("pk")
     return Decision.objects.filter(~Q(pair__in=waiting) | Q(by=By.POLICY) | Q(actor__in=me))
+
+
+def none_of(rows: QuerySet[Decision]) -> Q:
+    """That none of these is there, looked up for each pair: of NOT EXISTS a planner would read all that one person decided, beforehand."""
+    return Q(LessThan(Coalesce(Subquery(rows.order_by().values("pk")[:1]), -1), 0))
 
 
 def latest() -> Q:

@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 from django.core.cache import cache
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import LessThan
 from django.utils import timezone
 
 from alignment.models import Actor, CandidateSet, Decision, Pair, PolicyVersion, User
 from alignment.open_pairs import FOR_ADMINS
-from alignment.opinions import last_word_open_to, second_open_to
+from alignment.opinions import last_word_open_to, none_of, second_open_to
 from review import scopes, written
 from review.models import HeldSKU, Lease, QueueCount
 from review.pace import UNSCORED
@@ -97,8 +96,7 @@ def _not_unsure_of(user: User) -> Q:
         pair=OuterRef("pk"), actor=Actor.of(user).uuid, verdict=Decision.Verdict.UNSURE, withdrawn_by__isnull=True
     )
     # Only for the few on which an unsure stands is the log looked at; NOT (a AND b) would lose the pairs on which nothing stands.
-    none = LessThan(Coalesce(Subquery(mine.order_by().values("pk")[:1]), -1), 0)
-    return Q(standing__isnull=True) | ~Q(standing__verdict=Decision.Verdict.UNSURE) | Q(none)
+    return Q(standing__isnull=True) | ~Q(standing__verdict=Decision.Verdict.UNSURE) | none_of(mine)
 
 
 def scope_of(user: User, *, escalated: bool, narrowed: bool = True) -> Scope:

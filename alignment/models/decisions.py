@@ -120,7 +120,13 @@ class Pair(models.Model):
             ),
             models.Index(fields=["due_at", "id"], condition=Q(in_review=True, due_at__isnull=False), name="open_pairs_by_due_time"),
             models.Index(fields=["probability", "id"], condition=Q(in_review=True), name="open_pairs_by_score"),
+            models.Index(fields=["id"], condition=Q(in_review=True), name="open_pairs_by_id"),
             models.Index(fields=["id"], condition=Q(in_review=True) & ~Q(guard=""), name="guarded_open_pairs"),
+            models.Index(
+                fields=["due_since", "id"],
+                condition=Q(in_review=True, stage__in=["adjudication", "escalated"]),
+                name="escalated_pairs_by_age",
+            ),
             models.Index(fields=["category", "route"], name="pairs_by_category_and_route"),
         ]
 
