@@ -116,7 +116,7 @@ def last_word_open_to(user: User) -> Q:
     """Of the pairs on which two differ, those on which this person gave neither opinion, or every admin one; and all others."""
     admins = User.objects.filter(Q(is_superuser=True) | Q(role=User.Role.ADMIN), is_active=True)
     fresh = admins.filter(~Exists(_given(pair=OuterRef(OuterRef("pk")), actor=OuterRef("actor__uuid"))))
-    return ~Q(stage=Stage.ADJUDICATION) | none_of(_given(pair=OuterRef("pk"), actor=Actor.of(user).uuid)) | ~Exists(fresh)
+    return ~Q(stage=Stage.ADJUDICATION) | none_of(_given(pair=OuterRef("pk"), actor=Actor.of(user).uuid)) | Q(~Exists(fresh))
 
 
 def visible_to(user: User) -> QuerySet[Decision]:
