@@ -92,15 +92,44 @@ class Ledger:
 
     def apply(self, position: int, edge: Edge, *, accept: Key | None, reject: bool) -> None:
         """One log position: what stands on the pair now. At most one of accept and reject."""
+        if not self._apply_first(position, edge, accept=accept, reject=reject):
+            self._apply_any(position, edge, accept=accept, reject=reject)
+
+    def _apply_first(self, position: int, edge: Edge, *, accept: Key | None, reject: bool) -> bool:
+        """The first word on a pair beside which no accept is in conflict: what follows is seen from its two units, whose accepts need not
+        be weighed again. False, with nothing done, where they must be."""
+        left, right = self.unit(edge[0]), self.unit(edge[1])
+        if (
+            edge in self.accepts
+            or edge in self.rejects
+            or any(sku in left or sku in right for conflict in self.conflicts for sku in conflict)
+        ):
+            return False
+        within = edge[1] in left
+        small, large = sorted((left, right), key=len)
+        if (reject and within) or (accept is not None and not within and any(self.enemies[sku] & large for sku in small)):
+            return False
+        self.set_accept(edge, accept)
+        self.set_reject(edge, reject)
+        if accept is not None and not within:
+            self._rename(position, left | right, [frozenset(left | right)])
+        return True
+
+    def _apply_any(self, position: int, edge: Edge, *, accept: Key | None, reject: bool) -> None:
         before = self.region(edge)
         self.set_accept(edge, accept)
         self.set_reject(edge, reject)
         region = before | self.region(edge)
-        parts, conflicts = self._partition(region)
+        parts, conflicts = self.partition(region)
         self.conflicts = {c for c in self.conflicts if c[0] not in region} | conflicts
         self._rename(position, region, parts)
 
-    def _partition(self, region: set[int]) -> tuple[list[frozenset[int]], set[Edge]]:
+    def groups(self, skus: Iterable[int]) -> set[frozenset[int]]:
+        """The groups that any of these SKUs is in."""
+        return {frozenset(self.members[group]) for group in {self.group_of[sku] for sku in skus if sku in self.group_of}}
+
+    def partition(self, region: set[int]) -> tuple[list[frozenset[int]], set[Edge]]:
+        """The units into which the accepts in a whole region join its SKUs, and those that are not applied."""
         part = {sku: {sku} for sku in region}
         barred = {sku: set(self.enemies[sku]) & region for sku in region}
         edges = {(min(a, b), max(a, b)) for a in region for b in self.friends[a]}
@@ -109,10 +138,10 @@ class Ledger:
             left, right = part[edge[0]], part[edge[1]]
             if left is right:
                 continue
-            if any(barred[sku] & left for sku in right):
+            small, large = sorted((left, right), key=len)
+            if any(barred[sku] & large for sku in small):
                 conflicts.add(edge)
                 continue
-            small, large = sorted((left, right), key=len)
             large |= small
             for sku in small:
                 part[sku] = large

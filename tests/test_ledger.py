@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alignment.ledger import Ledger, person_key, policy_key
+from alignment.ledger import Edge, Key, Ledger, person_key, policy_key
 
 Step = tuple[int, int, str]
 
@@ -15,6 +15,13 @@ steps = st.lists(
     ),
     max_size=25,
 )
+
+
+class Weighing(Ledger):
+    """Weighs every accept of a region anew at each position."""
+
+    def _apply_first(self, position: int, edge: Edge, *, accept: Key | None, reject: bool) -> bool:
+        return False
 
 
 def fold(log: list[Step], ledger: Ledger | None = None, start: int = 1) -> Ledger:
@@ -57,6 +64,14 @@ def test_the_partition_depends_on_what_stands_not_on_the_way_there(log: list[Ste
         direct.apply(position, edge, accept=None, reject=True)
     assert parts(direct) == parts(ledger)
     assert direct.conflicts == ledger.conflicts
+
+
+@given(steps)
+@settings(max_examples=500)
+def test_what_is_seen_from_two_units_is_what_weighing_all_accepts_finds(log: list[Step]) -> None:
+    quick, weighed = fold(log), fold(log, Weighing())
+    for name in ("accepts", "rejects", "homes", "group_of", "members", "born", "merged_into", "conflicts", "changes", "changed_at"):
+        assert getattr(quick, name) == getattr(weighed, name), name
 
 
 @given(steps)
