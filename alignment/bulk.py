@@ -1,19 +1,14 @@
-"""One verdict on many pairs at once, and what it does to groups and to other pairs: told before it is done, by doing and undoing it."""
+"""One verdict on many pairs at once, and what it does to groups and to other pairs: told before it is done, with nothing written."""
 
 from __future__ import annotations
 
 import uuid
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from django.db import transaction
-from django.db.models import Max
-
-from alignment import decisions
-from alignment.models import Conflict, Decision, GroupChange, Pair, User
-
-Kind = GroupChange.Kind
-IN_USE_BEFORE, IN_USE_AFTER = (Kind.CHANGED, Kind.MERGED, Kind.DISSOLVED), (Kind.CREATED, Kind.CHANGED, Kind.RESTORED)
+from alignment import decisions, groups, implied
+from alignment.models import Decision, Pair, User
 
 
 @dataclass(frozen=True)
@@ -35,37 +30,33 @@ class Effect:
 
 def apply(*, pairs: Sequence[Pair], verdict: str, user: User, act: uuid.UUID, reject_reason: str = "") -> Effect:
     """Decide the pairs, and say what that did. Inside a transaction that holds the log. Raises DecisionError."""
-    newest = Conflict.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    entries, settled = decisions.decide_all(pairs=pairs, verdict=verdict, user=user, act=act, reject_reason=reject_reason)
-    before, after, merged = _groups(entries)
-    conflicts = Conflict.objects.filter(pk__gt=newest).order_by("pair_id").values_list("pair_id", flat=True)
+    done = decisions.decide_all(pairs=pairs, verdict=verdict, user=user, act=act, reject_reason=reject_reason)
+    return _effect(done.moved, decided=len(done.decisions), settled=len(done.settled))
+
+
+def foresee(*, pairs: Sequence[Pair], verdict: str, reject_reason: str = "") -> Effect:
+    """What `apply` would say, with nothing written and nothing locked: exact for the log as it is read here. Raises DecisionError."""
+    decisions.check_act(pairs, verdict=verdict, reject_reason=reject_reason)
+    moved, units = groups.foresee(pairs, verdict)
+    edges = {(pair.left_id, pair.right_id) for pair in pairs}
+    rejects = edges if verdict == Decision.Verdict.REJECT else ()
+    settled = implied.closing(moved.regrouped | moved.apart, units=units, rejects=rejects)
+    return _effect(moved, decided=len(pairs), settled=len(settled - edges))
+
+
+def _effect(moved: groups.Moved, *, decided: int, settled: int) -> Effect:
+    """A group lives on in the one that has most of its members, and is dissolved where there is none."""
+    of_sku = {sku: group for group in moved.after for sku in group}
+    heirs: dict[frozenset[int], list[frozenset[int]]] = defaultdict(list)
+    for group in moved.before:
+        if shares := Counter(of_sku[sku] for sku in group if sku in of_sku):
+            heirs[min(shares, key=lambda heir: (-shares[heir], min(heir)))].append(group)
     return Effect(
-        decided=len(entries),
-        made=len(after - before),
-        merged=len(merged),
-        changed=len(after & before),
-        dissolved=len(before - after - merged),
-        conflicts=tuple(conflicts),
-        settled=len(settled),
+        decided=decided,
+        made=len(moved.after) - len(heirs),
+        merged=sum(len(lived) - 1 for lived in heirs.values()),
+        changed=sum(heir not in lived for heir, lived in heirs.items()),
+        dissolved=len(moved.before) - sum(map(len, heirs.values())),
+        conflicts=tuple(moved.conflicts),
+        settled=settled,
     )
-
-
-def foresee(*, pairs: Sequence[Pair], verdict: str, user: User, reject_reason: str = "") -> Effect:
-    """What `apply` would say, with nothing done. Inside a transaction that holds the log; the pairs are of no use afterwards."""
-    with transaction.atomic():
-        effect = apply(pairs=pairs, verdict=verdict, user=user, act=uuid.uuid4(), reject_reason=reject_reason)
-        transaction.set_rollback(True)
-    return effect
-
-
-def _groups(entries: Sequence[Decision]) -> tuple[set[int], set[int], set[int]]:
-    """Of the groups that these decisions touched: which had members before, which have some now, which live on in another."""
-    first: dict[int, str] = {}
-    last: dict[int, str] = {}
-    changes = GroupChange.objects.filter(decision__in=[entry.pk for entry in entries]).order_by("decision_id", "id")
-    for group, kind in changes.values_list("group_id", "kind"):
-        first.setdefault(group, kind)
-        last[group] = kind
-    before = {group for group, kind in first.items() if kind in IN_USE_BEFORE}
-    after = {group for group, kind in last.items() if kind in IN_USE_AFTER}
-    return before, after, {group for group in before if last[group] == Kind.MERGED}

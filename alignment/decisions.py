@@ -46,6 +46,15 @@ class ActUndone:
 
 
 @dataclass(frozen=True)
+class ActDone:
+    """A bulk act: its decisions, what they moved, and the other open pairs that they settled."""
+
+    decisions: list[Decision]
+    moved: groups.Moved
+    settled: list[Pair]
+
+
+@dataclass(frozen=True)
 class Change:
     """A decision about to enter the log, and what stands on its pair once it has."""
 
@@ -64,13 +73,14 @@ def _frozen(pair: Pair, **fields: object) -> Decision:
     return decision
 
 
-def _record(decisions: Sequence[Decision], earlier: Iterable[Decision] | None = None) -> list[Pair]:
+def _record(decisions: Sequence[Decision], earlier: Iterable[Decision] | None = None) -> tuple[groups.Moved, list[Pair]]:
     """Append decisions, in order, bring their pairs and the groups up to date. Inside a transaction that holds the log.
 
-    `earlier` is what the log has on these pairs, in its order, where that was read already. Returns the other open pairs that this settled.
+    `earlier` is what the log has on these pairs, in its order, where that was read already. Returns what this moved, and the other open
+    pairs that it settled.
     """
     if not decisions:
-        return []
+        return groups.Moved(), []
     histories: dict[int, list[Decision]] = {decision.pair_id: [] for decision in decisions}
     for one in _logged(Q(pair__in=histories)) if earlier is None else earlier:
         histories[one.pair_id].append(one)
@@ -92,7 +102,7 @@ def _record(decisions: Sequence[Decision], earlier: Iterable[Decision] | None = 
         written[pair.pk] |= open_pairs.close_decided(pair)
     open_pairs.write(list(pairs.values()), written)
     closed = open_pairs.save_places([*pairs.values(), *open_pairs.beside(moved, but=pairs)])
-    return [pair for pair in closed if pair.pk not in pairs]
+    return moved, [pair for pair in closed if pair.pk not in pairs]
 
 
 def _logged(which: Q) -> list[Decision]:
@@ -202,30 +212,34 @@ def decide(
     return decision
 
 
-def decide_all(
-    *, pairs: Sequence[Pair], verdict: str, user: User, act: uuid.UUID, reject_reason: str = ""
-) -> tuple[list[Decision], list[Pair]]:
-    """One person's verdict, same or different, on many pairs in one act. Inside a transaction that holds the log; the pairs are from
-    `for_update`. Returns the decisions and the other open pairs that they settled. Raises DecisionError, with nothing taken.
-    """
+def check_act(pairs: Iterable[Pair], *, verdict: str, reject_reason: str = "") -> None:
+    """Raises DecisionError unless the verdict can be given to all of these pairs at once."""
     if verdict not in opinions.DEFINITE:
         raise DecisionError(_("Choose same or different."))
     check_reject_reason(reject_reason, verdict=verdict)
-    actor = Actor.of(user).uuid
     for pair in pairs:
         if pair.stage in (Pair.Stage.SECOND, Pair.Stage.ADJUDICATION):
             raise DecisionError(_("A pair that waits for another opinion is not decided in bulk."))
         if verdict == Verdict.REJECT and not reject_reason and asks_reject_reason(pair):
             raise DecisionError(_("Say why they are different: here every “different” needs its reason."))
+
+
+def decide_all(*, pairs: Sequence[Pair], verdict: str, user: User, act: uuid.UUID, reject_reason: str = "") -> ActDone:
+    """One person's verdict, same or different, on many pairs in one act. Inside a transaction that holds the log; the pairs are from
+    `for_update`. Raises DecisionError, with nothing taken.
+    """
+    check_act(pairs, verdict=verdict, reject_reason=reject_reason)
+    actor = Actor.of(user).uuid
+    for pair in pairs:
         pair.text_changed = False
     entries = [
         _frozen(pair, verdict=verdict, by=By.PERSON, actor=actor, act=act, reason=opinions.BULK, reject_reason=reject_reason)
         for pair in pairs
     ]
-    settled = _record(entries)
+    moved, settled = _record(entries)
     detail = {"verdict": verdict, "pairs": len(entries), "settled": len(settled)}
     AuditEvent.objects.create(actor=actor, action="decide in bulk", subject=f"act {act}", detail=detail)
-    return entries, settled
+    return ActDone(entries, moved, settled)
 
 
 def _check_asked(pair: Pair, *, verdict: str, user: User) -> None:

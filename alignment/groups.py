@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from django.db.models import Max, Q
 
@@ -13,6 +14,10 @@ from alignment.models import SKU, Conflict, Decision, Group, GroupChange, Member
 
 # Row by row costs less for so many: a `bulk_update` is a long statement to write.
 FEW = 3
+# Log positions beyond any there are.
+NEXT = 2**62
+# As many as a region has, rows are read faster than they are made into objects.
+STANDING = ("pk", "left", "right", "standing", "standing__verdict", "standing__by", "standing__score")
 
 
 @dataclass(frozen=True)
@@ -26,16 +31,24 @@ class Step:
 
 @dataclass
 class Moved:
-    """What decisions moved, in SKUs: those whose group has other members now, and those of units kept apart since, or no longer."""
+    """What decisions moved. In SKUs: those whose group has other members now, and those of units kept apart since, or no longer. Then all
+    groups around them before and after, and the accepts that came to conflict, decisions by pair, their ids."""
 
     regrouped: set[int] = field(default_factory=set)
     apart: set[int] = field(default_factory=set)
+    before: set[frozenset[int]] = field(default_factory=set)
+    after: set[frozenset[int]] = field(default_factory=set)
+    conflicts: dict[int, int] = field(default_factory=dict)
 
 
 def accept_key(standing: Decision | None) -> Key | None:
     if standing is None or standing.verdict != Decision.Verdict.ACCEPT:
         return None
-    return person_key(standing.pk) if standing.by == Decision.By.PERSON else policy_key(standing.score, standing.pair_id)
+    return _key(standing.pk, standing.by, standing.score, standing.pair_id)
+
+
+def _key(position: int, by: str, score: float | None, pair_id: int) -> Key:
+    return person_key(position) if by == Decision.By.PERSON else policy_key(score, pair_id)
 
 
 def is_reject(standing: Decision | None) -> bool:
@@ -62,38 +75,86 @@ def survivor(group: Group) -> Group:
 
 def apply(steps: Sequence[Step]) -> Moved:
     """Bring the groups up to date with decisions just logged, whose pairs still hold what stood before them."""
-    skus = {sku for step in steps for sku in (step.pair.left_id, step.pair.right_id)}
-    ledger, known, conflicts = _load(skus)
-    touched = ledger.region(skus)
-    moved = Moved()
-    for step in steps:
-        edge, rejected, told = (step.pair.left_id, step.pair.right_id), is_reject(step.standing), len(ledger.changes)
-        if rejected != (edge in ledger.rejects):
-            moved.apart |= ledger.unit(edge[0]) | ledger.unit(edge[1])
-        ledger.apply(step.position, edge, accept=accept_key(step.standing), reject=rejected)
-        for change in ledger.changes[told:]:
-            moved.regrouped |= ledger.members[change.group] | set(change.removed)
-    standing = {(step.pair.left_id, step.pair.right_id): (step.pair.pk, step.standing) for step in steps}
-    _store(ledger, known, touched | skus)
-    _store_conflicts(ledger.conflicts, conflicts, standing)
+    region = _load({sku for step in steps for sku in (step.pair.left_id, step.pair.right_id)})
+    moved = _fold(region, steps)
+    _store(region)
+    here = _standing(steps)
+    moved.conflicts = _arisen(region, here)
+    _store_conflicts(region, here, moved.conflicts)
     return moved
 
 
-def _load(seeds: set[int]) -> tuple[Ledger, dict[uuid.UUID, Group], dict[Edge, Conflict]]:
-    """The whole regions of some SKUs, as they stand in the database, with the rows of their groups and conflicts."""
-    ledger, found, frontier = Ledger(), set(seeds), set(seeds)
-    definite = Pair.objects.filter(standing__verdict__in=(Decision.Verdict.ACCEPT, Decision.Verdict.REJECT)).select_related("standing")
+def foresee(pairs: Sequence[Pair], verdict: str) -> tuple[Moved, dict[int, int]]:
+    """What `apply` would say if people gave one verdict on all of these, in this order, with nothing written; and the unit that each SKU
+    around them would be in, by its smallest member, below zero as a SKU alone is. The accepts are weighed once, not at each position."""
+    skus = {sku for pair in pairs for sku in (pair.left_id, pair.right_id)}
+    region, rejected = _load(skus), verdict == Decision.Verdict.REJECT
+    ledger = region.ledger
+    before = ledger.groups(region.skus)
+    here: dict[Edge, Standing] = {}
+    for position, pair in enumerate(pairs, start=NEXT):
+        edge = (pair.left_id, pair.right_id)
+        here[edge] = Standing(pair.pk, position)
+        ledger.set_accept(edge, None if rejected else person_key(position))
+        ledger.set_reject(edge, rejected)
+    parts, ledger.conflicts = ledger.partition(region.skus)
+    units = {sku: part for part in parts for sku in part}
+    after = {part for part in parts if len(part) > 1}
+    moved = Moved(
+        regrouped={sku for group in before ^ after for sku in group},
+        apart={sku for one in skus for sku in units[one]} if rejected else set(),
+        before=before,
+        after=after,
+        conflicts=_arisen(region, here),
+    )
+    return moved, {sku: -min(part) for part in parts for sku in part}
+
+
+class Standing(NamedTuple):
+    """The decision that stands on a pair, None for none, by their ids."""
+
+    pair: int
+    decision: int | None
+
+
+class Placed(NamedTuple):
+    """A SKU's home and its group, by their ids."""
+
+    sku: int
+    home: int
+    group: int | None
+
+
+@dataclass
+class Region:
+    """The SKUs of some steps and all that accepts connect to them, as stored, with the rows that this was read from."""
+
+    ledger: Ledger
+    skus: set[int]
+    groups: dict[uuid.UUID, Group]
+    conflicts: dict[Edge, Conflict]
+
+
+def _load(skus: set[int]) -> Region:
+    ledger = Ledger()
+    definite = Pair.objects.filter(standing__verdict__in=(Decision.Verdict.ACCEPT, Decision.Verdict.REJECT))
+    memberships: dict[int, Placed] = {}
     apart: set[Edge] = set()
+    found, frontier = set(skus), set(skus)
     while frontier:
+        # Whatever accepts have joined already is one group: only conflicts reach beyond it.
+        memberships |= _memberships(frontier)
+        frontier |= memberships.keys() - found
+        found |= frontier
         reached: set[int] = set()
         for chunk in _chunks(frontier):
-            for pair in definite.filter(Q(left__in=chunk) | Q(right__in=chunk)).only("left", "right", "standing"):
-                edge = (pair.left_id, pair.right_id)
-                if is_reject(pair.standing):
-                    apart.add(edge)
+            touching = definite.filter(Q(left__in=chunk) | Q(right__in=chunk))
+            for pair, left, right, standing, verdict, by, score in touching.values_list(*STANDING):
+                if verdict == Decision.Verdict.REJECT:
+                    apart.add((left, right))
                 else:
-                    ledger.set_accept(edge, accept_key(pair.standing))
-                    reached |= {*edge}
+                    ledger.set_accept((left, right), _key(standing, by, score, pair))
+                    reached |= {left, right}
         frontier = reached - found
         found |= frontier
     for edge in apart:
@@ -105,10 +166,25 @@ def _load(seeds: set[int]) -> tuple[Ledger, dict[uuid.UUID, Group], dict[Edge, C
         for row in Conflict.objects.select_related("pair").only("decision", "pair__left", "pair__right").filter(pair__left__in=chunk)
     }
     ledger.conflicts |= conflicts.keys()
+    groups = _load_groups(ledger, memberships.values())
+    return Region(ledger, ledger.region(skus), groups, conflicts)
+
+
+def _memberships(skus: Iterable[int]) -> dict[int, Placed]:
+    """The home and the group of SKUs, and of all that are in one group with them, by SKU."""
+    rows = Membership.objects.values_list("sku", "home", "group")
+    found: dict[int, Placed] = {}
+    for chunk in _chunks(skus):
+        groups = Membership.objects.filter(sku__in=chunk, group__isnull=False).values("group")
+        found |= {row[0]: Placed(*row) for row in rows.filter(sku__in=chunk).union(rows.filter(group__in=groups))}
+    return found
+
+
+def _load_groups(ledger: Ledger, placed: Collection[Placed]) -> dict[uuid.UUID, Group]:
+    """Homes and groups of a region into its ledger."""
     groups: dict[int, Group] = {}
-    memberships = [m for chunk in _chunks(found) for m in Membership.objects.filter(sku__in=chunk)]
     # A home may be in use by SKUs outside this region: its members are loaded, so that it is not given away.
-    wanted = {m.home_id for m in memberships} | {m.group_id for m in memberships if m.group_id}
+    wanted = {one.home for one in placed} | {one.group for one in placed if one.group}
     while wanted:
         for chunk in _chunks(wanted):
             groups |= Group.objects.select_related("merged_into").in_bulk(chunk)
@@ -118,16 +194,33 @@ def _load(seeds: set[int]) -> tuple[Ledger, dict[uuid.UUID, Group], dict[Edge, C
         ledger.born[group.uuid], ledger.members[group.uuid] = group.born_at, set()
         if group.merged_into:
             ledger.merged_into[group.uuid] = group.merged_into.uuid
-    for membership in memberships:
-        ledger.homes[membership.sku_id] = groups[membership.home_id].uuid
-    for chunk in _chunks(set(groups)):
-        for sku, group_id in Membership.objects.filter(group__in=chunk).values_list("sku_id", "group_id"):
-            ledger.group_of[sku] = groups[group_id].uuid
-            ledger.members[groups[group_id].uuid].add(sku)
-    return ledger, {group.uuid: group for group in groups.values()}, conflicts
+    for one in placed:
+        ledger.homes[one.sku] = groups[one.home].uuid
+    members = [(one.sku, one.group) for one in placed if one.group]
+    for chunk in _chunks(groups.keys() - {one.group for one in placed}):
+        members += Membership.objects.filter(group__in=chunk).values_list("sku_id", "group_id")
+    for sku, group_id in members:
+        ledger.group_of[sku] = groups[group_id].uuid
+        ledger.members[groups[group_id].uuid].add(sku)
+    return {group.uuid: group for group in groups.values()}
 
 
-def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int]) -> None:
+def _fold(region: Region, steps: Sequence[Step]) -> Moved:
+    ledger = region.ledger
+    moved = Moved(before=ledger.groups(region.skus))
+    for step in steps:
+        edge, rejected, told = (step.pair.left_id, step.pair.right_id), is_reject(step.standing), len(ledger.changes)
+        if rejected != (edge in ledger.rejects):
+            moved.apart |= ledger.unit(edge[0]) | ledger.unit(edge[1])
+        ledger.apply(step.position, edge, accept=accept_key(step.standing), reject=rejected)
+        for change in ledger.changes[told:]:
+            moved.regrouped |= ledger.members[change.group] | set(change.removed)
+    moved.after = ledger.groups(region.skus)
+    return moved
+
+
+def _store(region: Region) -> None:
+    ledger, known = region.ledger, region.groups
     fresh = [
         Group(uuid=group, born_at=born, changed_at=ledger.changed_at[group], size=len(ledger.members[group]))
         for group, born in ledger.born.items()
@@ -151,7 +244,7 @@ def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int]) -> 
         Group.objects.bulk_update(changed, ["changed_at", "size", "merged_into"], batch_size=200)
     memberships = [
         Membership(sku_id=sku, home=known[ledger.homes[sku]], group=known[ledger.group_of[sku]] if sku in ledger.group_of else None)
-        for sku in sorted(touched)
+        for sku in sorted(region.skus)
         if sku in ledger.homes
     ]
     Membership.objects.bulk_create(
@@ -172,25 +265,32 @@ def _store(ledger: Ledger, known: dict[uuid.UUID, Group], touched: set[int]) -> 
     )
 
 
-def _store_conflicts(conflicts: set[Edge], stored: dict[Edge, Conflict], standing: dict[Edge, tuple[int, Decision | None]]) -> None:
-    over = [
-        row.pk
-        for edge, row in stored.items()
-        if edge not in conflicts or (edge in standing and row.decision_id != getattr(standing[edge][1], "pk", None))
-    ]
+def _standing(steps: Sequence[Step]) -> dict[Edge, Standing]:
+    return {(step.pair.left_id, step.pair.right_id): Standing(step.pair.pk, step.standing.pk if step.standing else None) for step in steps}
+
+
+def _arisen(region: Region, here: Mapping[Edge, Standing]) -> dict[int, int]:
+    """The accepts that conflict now and did not, or not this decision of the pair: decisions by pair, their ids."""
+    stored = region.conflicts
+    edges = {edge for edge in region.ledger.conflicts if edge not in stored or _is_another(stored[edge], here.get(edge))}
+    found = {here[edge] for edge in edges if edge in here}
+    if elsewhere := edges - here.keys():
+        sides = {"left__in": {edge[0] for edge in elsewhere}, "right__in": {edge[1] for edge in elsewhere}}
+        rows = Pair.objects.filter(**sides).values_list("left", "right", "pk", "standing")
+        found |= {Standing(pair, decision) for left, right, pair, decision in rows if (left, right) in elsewhere}
+    return {pair: decision for pair, decision in sorted(found) if decision is not None}
+
+
+def _is_another(row: Conflict, now: Standing | None) -> bool:
+    """Whether what stands on a conflict's pair is another decision since."""
+    return now is not None and row.decision_id != now.decision
+
+
+def _store_conflicts(region: Region, here: Mapping[Edge, Standing], arisen: Mapping[int, int]) -> None:
+    over = [row.pk for edge, row in region.conflicts.items() if edge not in region.ledger.conflicts or _is_another(row, here.get(edge))]
     if over:
         Conflict.objects.filter(pk__in=over).delete()
-    for edge in sorted(conflicts):
-        if edge in standing:
-            pair_id, decision = standing[edge]
-            assert decision is not None, "a conflict stands on an accept"
-        elif edge in stored:
-            continue
-        else:
-            pair = Pair.objects.select_related("standing").get(left=edge[0], right=edge[1])
-            assert pair.standing is not None, "a conflict stands on an accept"
-            pair_id, decision = pair.pk, pair.standing
-        Conflict.objects.get_or_create(pair_id=pair_id, defaults={"decision": decision})
+    Conflict.objects.bulk_create([Conflict(pair_id=pair, decision_id=decision) for pair, decision in arisen.items()])
 
 
 def verify() -> list[str]:

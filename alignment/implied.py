@@ -7,7 +7,7 @@ members apart is implied different. All of it is derived and nothing is logged: 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Q
@@ -115,6 +115,18 @@ def settled(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = (), units: dict[
     return counted
 
 
+def closing(skus: Iterable[int], *, units: Mapping[int, Unit], rejects: Iterable[Edge]) -> set[Edge]:
+    """The open pairs around some SKUs, with whole units, that the groups would answer if the units were these and these pairs were
+    rejected too. One query for a thousand SKUs."""
+    around = Neighbourhood(members=set(skus))
+    apart, open_ = _read_around(around, waiting=True)
+    around.units |= units
+    # Of a reject that the act replaces nothing is left to say: its units are joined, or another keeps them apart.
+    for left, right in apart.union(rejects):
+        around.keep_apart(left, right)
+    return {edge for edge in open_ if around.answer(*edge)}
+
+
 def verify() -> list[str]:
     """What pairs say about being open, against a reading of all groups and rejects. Empty when nothing differs."""
     from alignment.open_pairs import needs_review
@@ -144,21 +156,9 @@ def _around(
     answered, if the rows of the `unsaved` are set right; with `unsaved` None, nothing of what is open."""
     found = Neighbourhood(units=_units(skus) if units is None else dict(units), members=set(skus))
     found.members |= found.units.keys()
-    rejected = Q(standing__verdict=Verdict.REJECT)
-    told = rejected if unsaved is None else rejected | (ANSWERABLE & Q(in_review=True))
-    read = ("left_id", "right_id", "in_review", "stage", "text_changed", "standing__verdict", *UNITS)
-    apart: set[Edge] = set()
-    open_: set[Edge] = set()
     known = set(found.members)
-    for chunk in chunks(found.members):
-        touching = Pair.objects.filter(told, Q(left__in=chunk) | Q(right__in=chunk))
-        for left, right, in_review, stage, text_changed, verdict, *units in touching.values_list(*read):
-            known |= {left, right}
-            found.units |= {sku: unit for sku, unit in zip((left, right), units, strict=True) if unit is not None}
-            if verdict == Verdict.REJECT:
-                apart.add((left, right))
-            if in_review and not text_changed and stage in ASKED:
-                open_.add((left, right))
+    apart, open_ = _read_around(found, waiting=unsaved is not None)
+    known |= {sku for edge in apart | open_ for sku in edge}
     for pair in unsaved or ():
         (open_.add if pair.in_review and answerable(pair) else open_.discard)((pair.left_id, pair.right_id))
     for chunk in chunks({sku for edge in open_ for sku in edge} - known):
@@ -166,6 +166,25 @@ def _around(
     for left, right in apart:
         found.keep_apart(left, right)
     return found, open_
+
+
+def _read_around(found: Neighbourhood, *, waiting: bool) -> tuple[set[Edge], set[Edge]]:
+    """Which pairs with its members a person rejected, and, where what is `waiting` is asked for too, which are open and could be answered.
+    The units of all their SKUs are put into the neighbourhood."""
+    rejected = Q(standing__verdict=Verdict.REJECT)
+    told = rejected | (ANSWERABLE & Q(in_review=True)) if waiting else rejected
+    read = ("left_id", "right_id", "in_review", "stage", "text_changed", "standing__verdict", *UNITS)
+    apart: set[Edge] = set()
+    open_: set[Edge] = set()
+    for chunk in chunks(found.members):
+        touching = Pair.objects.filter(told, Q(left__in=chunk) | Q(right__in=chunk))
+        for left, right, in_review, stage, text_changed, verdict, *units in touching.values_list(*read):
+            found.units |= {sku: unit for sku, unit in zip((left, right), units, strict=True) if unit is not None}
+            if verdict == Verdict.REJECT:
+                apart.add((left, right))
+            if in_review and not text_changed and stage in ASKED:
+                open_.add((left, right))
+    return apart, open_
 
 
 def chunks(ids: Iterable[int]) -> Iterable[list[int]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,10 @@ from review.models import HeldSKU
 
 MOST_PAIRS = 500
 EXAMPLES = 10
+READ = (
+    *("left", "right", "query", "in_review", "stage", "left__text_hash", "right__text_hash"),
+    *("score__probability", "policy__reasons", "standing__verdict"),
+)
 WHY: dict[str, Promise] = {
     "changed": _("closed or moved on since the list was read"),
     "held": _("somebody else holds one of the listings"),
@@ -58,36 +63,27 @@ class Done:
     effect: bulk.Effect
 
 
-def without_conflicting_facts(pair_ids: Sequence[int]) -> list[int]:
-    """The pairs whose two listings state nothing that cannot both be true of one product."""
-    found = Pair.objects.select_related("left", "right").filter(pk__in=pair_ids).in_bulk()
-    return [pk for pk in pair_ids if pk in found and not facts.conflicts(facts.of(found[pk].left), facts.of(found[pk].right))]
+def preview(*, found: Sequence[Pair], asked: int, verdict: str, user: User, reject_reason: str = "", agreeing: bool = False) -> Preview:
+    """What one verdict on pairs that were `read` would do, exact for the log as it is; so many were asked for. `agreeing`: only where no
+    facts differ.
 
-
-def preview(*, pair_ids: Sequence[int], verdict: str, user: User, reject_reason: str = "", agreeing: bool = False) -> Preview:
-    """What one verdict on these pairs would do: done and undone, so that it is exact. `agreeing`: only where no facts differ.
-
-    Raises DecisionError.
+    Nothing is locked, so that nobody's verdict waits for it: the act itself looks again. Raises DecisionError.
     """
-    asked = list(dict.fromkeys(pair_ids))[:MOST_PAIRS]
-    kept = without_conflicting_facts(asked) if agreeing else asked
-    with transaction.atomic():
-        logbook.lock()
-        pairs, left_out = _takeable(kept, verdict=verdict, user=user, reject_reason=reject_reason)
-        seen = _seen(pairs)
-        effect = bulk.foresee(pairs=pairs, verdict=verdict, user=user, reject_reason=reject_reason)
-    if len(kept) < len(asked):
-        left_out.append(LeftOut(WHY["facts"], len(asked) - len(kept)))
-    ids = [pair.pk for pair in pairs]
+    kept = [pair for pair in found if not agreeing or _agree(pair)]
+    pairs, left_out = _takeable(kept, user=user, verdict=verdict, reject_reason=reject_reason)
+    left_out.update(changed=asked - len(found), facts=len(found) - len(kept))
+    effect = bulk.foresee(pairs=pairs, verdict=verdict, reject_reason=reject_reason)
+    examples, conflicts = _doubtful(pairs, verdict)[:EXAMPLES], effect.conflicts[:EXAMPLES]
+    shown = Pair.objects.select_related("left__source", "right__source", "score").in_bulk({*examples, *conflicts})
     return Preview(
         verdict=verdict,
         reject_reason=reject_reason,
-        pairs=ids,
-        left_out=left_out,
+        pairs=[pair.pk for pair in pairs],
+        left_out=[LeftOut(WHY[why], count) for why, count in left_out.items() if count],
         effect=effect,
-        examples=_examples(pairs, verdict),
-        conflicts=_shown(effect.conflicts[:EXAMPLES]),
-        digest=_digest(verdict, reject_reason, seen, effect),
+        examples=[shown[pk] for pk in examples],
+        conflicts=[shown[pk] for pk in conflicts],
+        digest=_digest(verdict, reject_reason, _seen(pairs), effect),
     )
 
 
@@ -97,26 +93,38 @@ def decide(*, pair_ids: Sequence[int], verdict: str, user: User, digest: str, re
     Raises DecisionError.
     """
     act = uuid.uuid4()
+    asked = set(pair_ids[:MOST_PAIRS])
     with transaction.atomic():
         logbook.lock()
-        pairs, left_out = _takeable(pair_ids[:MOST_PAIRS], verdict=verdict, user=user, reject_reason=reject_reason)
+        pairs, left_out = _takeable(decisions.for_update(asked), verdict=verdict, user=user, reject_reason=reject_reason)
         seen = _seen(pairs)
         effect = bulk.apply(pairs=pairs, verdict=verdict, user=user, act=act, reject_reason=reject_reason)
-        same = bool(pairs) and not left_out and _digest(verdict, reject_reason, seen, effect) == digest
+        same = len(pairs) == len(asked) > 0 and _digest(verdict, reject_reason, seen, effect) == digest
         if not same:
             transaction.set_rollback(True)
     if same:
         return Done(act, effect)
-    return preview(pair_ids=pair_ids, verdict=verdict, user=user, reject_reason=reject_reason)
+    found = list(read(Pair.objects.filter(pk__in=asked)).order_by("pk"))
+    return preview(found=found, asked=len(asked), verdict=verdict, user=user, reject_reason=reject_reason)
 
 
-def _takeable(pair_ids: Sequence[int], *, verdict: str, user: User, reject_reason: str) -> tuple[list[Pair], list[LeftOut]]:
-    """The pairs that can be decided now, locked, and why the others cannot."""
+def read(pairs: QuerySet[Pair], *, texts: bool = False) -> QuerySet[Pair]:
+    """Pairs with what a preview is made of; the whole `texts` of their listings only where they are compared."""
+    found = pairs.select_related(None).select_related("left", "right", "score", "policy", "standing")
+    return found if texts else found.only(*READ)
+
+
+def _agree(pair: Pair) -> bool:
+    """Whether the two listings state nothing that cannot both be true of one product."""
+    return not facts.conflicts(facts.of(pair.left), facts.of(pair.right))
+
+
+def _takeable(found: Sequence[Pair], *, verdict: str, user: User, reject_reason: str) -> tuple[list[Pair], Counter[str]]:
+    """Those of the pairs that can be decided now, and for which reason (see WHY) how many others cannot."""
     held = HeldSKU.objects.filter(lease__expires_at__gt=timezone.now()).exclude(lease__reviewer=user)
-    locked = decisions.for_update(pair_ids)
-    taken = set(held.filter(sku__in={sku for pair in locked for sku in (pair.left_id, pair.right_id)}).values_list("sku", flat=True))
-    pairs, left_out = [], Counter({"changed": len(set(pair_ids)) - len(locked)})
-    for pair in locked:
+    taken = set(held.filter(sku__in={sku for pair in found for sku in (pair.left_id, pair.right_id)}).values_list("sku", flat=True))
+    pairs, left_out = [], Counter[str]()
+    for pair in found:
         if not pair.in_review or pair.stage not in implied.ASKED:
             left_out["changed"] += 1
         elif pair.left_id in taken or pair.right_id in taken:
@@ -125,7 +133,7 @@ def _takeable(pair_ids: Sequence[int], *, verdict: str, user: User, reject_reaso
             left_out["reason"] += 1
         else:
             pairs.append(pair)
-    return pairs, [LeftOut(WHY[why], count) for why, count in left_out.items() if count]
+    return pairs, left_out
 
 
 def _seen(pairs: Iterable[Pair]) -> list[tuple[object, ...]]:
@@ -137,13 +145,7 @@ def _digest(verdict: str, reject_reason: str, seen: list[tuple[object, ...]], ef
     return hashlib.sha256(json.dumps([verdict, reject_reason, seen, effect.told()]).encode()).hexdigest()
 
 
-def _examples(pairs: Sequence[Pair], verdict: str) -> list[Pair]:
-    """The likeliest to be wrong: what the model holds least for the verdict."""
+def _doubtful(pairs: Sequence[Pair], verdict: str) -> list[int]:
+    """The pairs' ids, the likeliest to be wrong first: what the model holds least for the verdict."""
     sign = 1 if verdict == Decision.Verdict.ACCEPT else -1
-    doubtful = sorted(pairs, key=lambda pair: (sign * (pair.score.probability if pair.score else 0.0), pair.pk))
-    shown = {pair.pk: pair for pair in _shown([pair.pk for pair in doubtful[:EXAMPLES]])}
-    return [shown[pair.pk] for pair in doubtful[:EXAMPLES]]
-
-
-def _shown(pair_ids: Sequence[int]) -> list[Pair]:
-    return list(Pair.objects.select_related("left__source", "right__source", "score").filter(pk__in=pair_ids).order_by("pk"))
+    return [pair.pk for pair in sorted(pairs, key=lambda pair: (sign * (pair.score.probability if pair.score else 0.0), pair.pk))]

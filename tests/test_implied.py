@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from alignment import decisions, groups, implied, logbook, open_pairs
+from alignment import bulk, decisions, groups, implied, logbook, open_pairs
 from alignment.models import SKU, Decision, Pair, User
 from tests.factories import make_pair, make_review_policy, make_reviewer, make_set, make_sku, score_waiting_sets
 
@@ -232,3 +233,44 @@ def test_what_an_answer_would_settle_is_what_it_does_settle(
             did = implied.Settles(closed_by(pair, Verdict.ACCEPT, user), closed_by(pair, Verdict.REJECT, user))
             assert told[pair.pk] == did
         raise Undone
+
+
+@given(
+    log=steps,
+    changed=st.sets(edges, max_size=2),
+    acted=st.sets(edges, min_size=1),
+    verdict=st.sampled_from([Verdict.ACCEPT, Verdict.REJECT]),
+)
+@example(log=[((0, 1), "accept"), ((2, 3), "accept"), ((1, 2), "reject")], changed={(1, 2)}, acted={(1, 2), (0, 4)}, verdict=Verdict.ACCEPT)
+@example(log=[((0, 1), "accept"), ((1, 2), "accept")], changed={(0, 1)}, acted={(0, 1), (2, 3)}, verdict=Verdict.REJECT)
+@example(log=[((0, 1), "reject"), ((1, 2), "policy accepts")], changed=set(), acted={(0, 2), (2, 3)}, verdict=Verdict.ACCEPT)
+@few
+def test_what_an_act_would_do_is_what_it_does(
+    pairs: dict[tuple[int, int], Pair],
+    user: User,
+    log: list[tuple[tuple[int, int], str]],
+    changed: set[tuple[int, int]],
+    acted: set[tuple[int, int]],
+    verdict: str,
+) -> None:
+    with pytest.raises(Undone), transaction.atomic():
+        for edge, said in log:
+            take(pairs[edge], said, user)
+        for edge in changed:
+            change_text(pairs[edge])
+        logbook.lock()
+        asked = [pairs[edge].pk for edge in acted]
+        open_ = [pair for pair in decisions.for_update(asked) if pair.in_review and pair.stage in implied.ASKED]
+        with CaptureQueriesContext(connection) as queries:
+            told = bulk.foresee(pairs=open_, verdict=verdict)
+        assert all(one["sql"].lstrip("(").startswith("SELECT") for one in queries.captured_queries)
+        assert told == bulk.apply(pairs=open_, verdict=verdict, user=user, act=uuid.uuid4())
+        raise Undone
+
+
+def change_text(pair: Pair) -> None:
+    """A shop changed a text: what a person decided stands, and is asked again."""
+    pair = Pair.objects.select_related(*open_pairs.READ).get(pk=pair.pk)
+    pair.text_changed = pair.standing is not None and pair.standing.by == Decision.By.PERSON
+    pair.save(update_fields=["text_changed"])
+    open_pairs.save_places([pair])

@@ -123,22 +123,24 @@ def preview(request: HttpRequest) -> HttpResponse:
     """What one verdict would do to the first pairs of the filtered list: {its filters, verdict, reject_reason, agreeing (for accept)}."""
     choice = lists.read(request, OPEN)
     verdict = request.GET.get("verdict", "")
-    rows = lists.narrowed(OPEN, choice, [_open()])
-    found = keyset.walk(rows, field=choice.sort.field, descending=choice.descending, size=bulk.MOST_PAIRS + 1)
-    ids = [key.pk for key, _row in found]
+    # Differing facts speak for “different”: it would lose its surest pairs.
+    agreeing = bool(request.GET.get("agreeing")) and verdict == Decision.Verdict.ACCEPT
+    rows = [bulk.read(rows, texts=agreeing) for rows in lists.narrowed(OPEN, choice, [_open()])]
+    found = [pair for _key, pair in keyset.walk(rows, field=choice.sort.field, descending=choice.descending, size=bulk.MOST_PAIRS + 1)]
+    asked = found[: bulk.MOST_PAIRS]
     try:
         shown = bulk.preview(
-            pair_ids=ids[: bulk.MOST_PAIRS],
+            found=asked,
+            asked=len(asked),
             verdict=verdict,
             user=person(request),
             reject_reason=request.GET.get("reject_reason", "") if verdict == Decision.Verdict.REJECT else "",
-            # Differing facts speak for “different”: it would lose its surest pairs.
-            agreeing=bool(request.GET.get("agreeing")) and verdict == Decision.Verdict.ACCEPT,
+            agreeing=agreeing,
         )
     except decisions.DecisionError as error:
         messages.error(request, str(error))
         return redirect(f"{reverse('bulk')}?{choice.query()}")
-    return _preview(request, shown, choice.query(), more=len(ids) > bulk.MOST_PAIRS)
+    return _preview(request, shown, choice.query(), more=len(found) > len(asked))
 
 
 @never_cache
