@@ -133,7 +133,7 @@ def _offered() -> list[tuple[str, str]]:
 
 
 def _found(sku: str) -> SKU:
-    return get_object_or_404(SKU.objects.select_related("source", "category", "membership__group"), uuid=sku)
+    return get_object_or_404(records.skus(), uuid=sku)
 
 
 @never_cache
