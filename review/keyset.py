@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,12 +52,13 @@ def page(
     after: str = "",
     before: str = "",
     together: bool = False,
+    filled: bool = False,
 ) -> Page:
     """The page after one cursor or before another, the first one without. A cursor that cannot be read starts anew."""
-    sort = _field(sources[0], field)
+    sort = _field(sources[0], field, filled=filled)
     start, backwards = (_decode(before, sort), True) if before else (_decode(after, sort), False)
     backwards = backwards and start is not None
-    found = walk(sources, field=field, descending=descending != backwards, start=start, size=size + 1, together=together)
+    found = walk(sources, field=field, descending=descending != backwards, start=start, size=size + 1, together=together, filled=filled)
     more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
@@ -69,13 +71,20 @@ def page(
 
 
 def walk(
-    sources: Sequence[QuerySet[Any]], *, field: str, descending: bool, size: int, start: Key | None = None, together: bool = False
+    sources: Sequence[QuerySet[Any]],
+    *,
+    field: str,
+    descending: bool,
+    size: int,
+    start: Key | None = None,
+    together: bool = False,
+    filled: bool = False,
 ) -> list[tuple[Key, Any]]:
-    """At most `size` rows beyond a key, each with its own, in order."""
+    """At most `size` rows beyond a key, each with its own, in order. `filled`: each has a value in that field, though it may be empty."""
     found: list[tuple[Key, Any]] = []
     asked: list[QuerySet[Any]] = []
     for index, rows in enumerate(sources):
-        sort = _field(rows, field)
+        sort = _field(rows, field, filled=filled)
         if start is not None:
             rows = rows.filter(_beyond(sort, start, index, descending=descending))
         order = _order(sort, descending=descending)
@@ -96,12 +105,16 @@ def walk(
     return found[:size]
 
 
-def _field(rows: QuerySet[Any], name: str) -> Field[Any, Any]:
+def _field(rows: QuerySet[Any], name: str, *, filled: bool) -> Field[Any, Any]:
     try:
         found = rows.model._meta.pk if name == "pk" else rows.model._meta.get_field(name)
     except FieldDoesNotExist as error:
         raise ValueError(f"{rows.model.__name__} is sorted by fields of its own only") from error
     assert isinstance(found, Field)
+    if filled and found.null:
+        # An index holds what is empty at its end: asked for at the beginning, it serves no order.
+        found = copy(found)
+        found.null = False
     return found
 
 

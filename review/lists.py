@@ -71,11 +71,12 @@ class Filter:
 
 @dataclass(frozen=True)
 class Sort:
-    """An order: by one stored field, then by id. Offered only where an index serves it."""
+    """An order: by one stored field, then by id. Offered only where an index serves it. `filled`: no row of the list lacks its value."""
 
     name: str
     title: Words
     field: str
+    filled: bool = False
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,7 @@ def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "
         after=after,
         before=before,
         together=shape.together,
+        filled=choice.sort.filled,
     )
     shape.complete(page.rows)
     columns = [column for column in shape.columns if column.on_page]
@@ -320,7 +322,13 @@ def chunks(shape: List, choice: Choice, sources: Sequence[Rows]) -> Iterator[lis
     last = None
     while True:
         found = keyset.walk(
-            sources, field=choice.sort.field, descending=choice.descending, size=ROWS_AT_ONCE, start=last, together=shape.together
+            sources,
+            field=choice.sort.field,
+            descending=choice.descending,
+            size=ROWS_AT_ONCE,
+            start=last,
+            together=shape.together,
+            filled=choice.sort.filled,
         )
         if not found:
             return
