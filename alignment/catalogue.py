@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils import timezone
 
 from alignment import logbook, scoring, wake_ups
@@ -33,8 +33,12 @@ def under(path: str, *, field: str = "category__path") -> Q:
 def meant(path: str) -> list[int]:
     """The ids of the categories that a path means: the one there and all below it; where none is, all that hold those words."""
     whole = Category.SEPARATOR.join(split_path(path))
-    found = list(Category.objects.filter(under(whole, field="path")).values_list("pk", flat=True)) if whole else []
-    return found or list(Category.objects.filter(path__icontains=path).values_list("pk", flat=True))
+    inside, holding = under(whole, field="path"), Q(path__icontains=path)
+    if not whole:
+        return list(Category.objects.filter(holding).values_list("pk", flat=True))
+    either = Category.objects.filter(inside | holding).annotate(is_inside=ExpressionWrapper(inside, BooleanField()))
+    found = list(either.values_list("pk", "is_inside"))
+    return [pk for pk, is_inside in found if is_inside] or [pk for pk, _is_inside in found]
 
 
 def languages() -> list[str]:

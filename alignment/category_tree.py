@@ -10,6 +10,7 @@ from __future__ import annotations
 import string
 from collections import defaultdict
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -159,13 +160,14 @@ def plan_merge(category: Category, into: Category) -> Plan:
     if into.parent_id is None:
         raise CategoryError(_("Listings need a category with a name; choose another than all categories."))
     _refuse_history(category)
-    mine = dict(Category.objects.filter(parent=category).values_list("name", "pk"))
+    paths = {pk: path for pk, path in _moved_paths(category, into.path).items() if pk != category.pk}
+    names = {pk: path.removeprefix(into.path + Category.SEPARATOR) for pk, path in paths.items()}
+    mine = {name: pk for pk, name in names.items() if Category.SEPARATOR not in name}
     both = Category.objects.filter(parent=into, name__in=mine).exclude(pk=category.pk).first()
     if both is not None:
         raise CategoryError(_("Both have a category %(name)s below them: merge those two first.") % {"name": both.name})
     plan = Plan(Kind.MERGE, category, into, category.path, into.path)
-    paths = _moved_paths(category, into.path)
-    plan.paths = {pk: path for pk, path in paths.items() if pk != category.pk}
+    plan.paths = paths
     _follow(plan, parents=dict.fromkeys(mine.values(), into.pk), merged=into)
     return plan
 
@@ -181,8 +183,9 @@ def _moved_paths(category: Category, path: str) -> dict[int, str]:
 
 def _follow(plan: Plan, *, parents: dict[int, int], merged: Category | None = None) -> None:
     """Find the categories in which another instruction or another policy holds afterwards."""
-    before, after = Policies(), Policies()
-    after.parents |= parents
+    before = Policies()
+    after = copy(before)
+    after.parents = {**before.parents, **parents}
     for pk in {plan.category.pk, *plan.paths}:
         old = before.of(pk)
         new = after.of(merged.pk if merged is not None and pk == plan.category.pk else pk)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -62,14 +61,6 @@ def wake(run: Run) -> None:
 def note(run: Run, what: RunEvent.What, *, author: User | None = None, text: str = "") -> None:
     """A line of the run's own log."""
     RunEvent.objects.create(run=run.uuid, what=what, author=author, text=text[:2000])
-
-
-def find(uuid: UUID | str) -> Run | None:
-    """The run of whatever kind that has this uuid."""
-    for kind in TASKS:
-        if found := kind._default_manager.select_related("author").filter(uuid=uuid).first():
-            return found
-    return None
 
 
 def unfinished(kind: type[R]) -> QuerySet[R]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, Max, Min, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, Exists, F, IntegerField, Max, Min, QuerySet, Subquery, Sum, Value
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -20,12 +20,14 @@ from alignment.models import (
     CandidateRun,
     CandidateSet,
     Category,
+    CategoryChange,
     Conflict,
     Decision,
     EvaluationRun,
     ExportRun,
     ImportRun,
     Pair,
+    PolicyRollout,
     Run,
     Score,
 )
@@ -33,6 +35,7 @@ from review import pace
 from review.models import DecisionDay, Figures, QueueCount
 from review.navigation import address
 from review.pace import UNSCORED
+from review.templatetags.numbers import thousands
 
 COUNTED = 10_000
 LOOKED_AT = 200
@@ -44,12 +47,27 @@ STAGES: dict[str, Promise] = {
     Pair.Stage.ADJUDICATION: gettext_lazy("Adjudication"),
     Pair.Stage.ESCALATED: gettext_lazy("Escalated"),
 }
-KINDS: dict[type[Run], tuple[Promise, str]] = {
-    ImportRun: (gettext_lazy("Imports"), "imports"),
-    CandidateRun: (gettext_lazy("Candidates"), "candidates"),
-    EvaluationRun: (gettext_lazy("Evaluations"), "evaluations"),
-    ExportRun: (gettext_lazy("Exports"), "group-exports"),
-}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What runs, beside scoring: its name, its page, and the fields that say how far one is; no `of` where nobody knows."""
+
+    label: Promise
+    page: str
+    unfinished: QuerySet[Any]
+    done: str
+    of: str = ""
+
+
+KINDS = (
+    Kind(gettext_lazy("Imports"), "imports", runs.unfinished(ImportRun), "rows_read", "rows_total"),
+    Kind(gettext_lazy("Candidates"), "candidates", runs.unfinished(CandidateRun), "skus_done", "skus"),
+    Kind(gettext_lazy("Evaluations"), "evaluations", runs.unfinished(EvaluationRun), "sets_done", "sets"),
+    Kind(gettext_lazy("Exports"), "group-exports", runs.unfinished(ExportRun), "groups_done", "groups"),
+    Kind(gettext_lazy("Policies being applied"), "policies", PolicyRollout.objects.filter(finished_at=None), "sets_done", "sets"),
+    Kind(gettext_lazy("Changes of categories"), "categories", runs.unfinished(CategoryChange), "rescored"),
+)
 
 
 @dataclass(frozen=True)
@@ -103,9 +121,19 @@ class Desk:
         return bool(self.running)
 
 
+class Bounded(Subquery):
+    """How many rows there are, of very many one more than are told."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS bounded)"
+
+    def __init__(self, rows: QuerySet[Any]) -> None:
+        super().__init__(rows.order_by().values("pk")[: COUNTED + 1], output_field=IntegerField())
+
+
 def see() -> Desk:
     workers = scoring_workers.alive()
-    unscored = bounded(CandidateSet.objects.filter(UNSCORED))
+    known = _known()
+    unscored = _amount(known["unscored"])
     scoring = pace.scoring(workers) if unscored.number else None
     left = scoring and scoring.seconds_for(unscored.number)
     waiting, waiting_counted_at = _waiting()
@@ -114,19 +142,35 @@ def see() -> Desk:
         waiting=waiting,
         waiting_counted_at=waiting_counted_at,
         running=_running(unscored),
-        wrong=_wrong(unscored, workers=len(workers)),
+        wrong=_wrong(known, workers=len(workers)),
         today=today,
         today_counted_at=today_counted_at,
         pace=scoring.pairs_per_second if scoring else 0.0,
         left=timedelta(seconds=left) if left else None,
         at_least=unscored.more,
         workers=len(workers),
-        way=_way(sets_wait=bool(unscored.number)),
+        way=_way(known),
     )
 
 
-def bounded(rows: QuerySet[Any]) -> Amount:
-    counted = rows.order_by()[: COUNTED + 1].count()
+def _known() -> dict[str, Any]:
+    """What there is, and how much of it: one query over many tables."""
+    rows = {
+        "unscored": Bounded(CandidateSet.objects.filter(UNSCORED)),
+        "parked": Bounded(CandidateSet.objects.filter(status=CandidateSet.Status.PARKED)),
+        "aside": Bounded(CandidateSet.objects.filter(status=CandidateSet.Status.ASIDE)),
+        "conflicts": Bounded(Conflict.objects.all()),
+        "listed": Exists(SKU.objects.all()),
+        "sets": Exists(CandidateSet.objects.all()),
+        "scores": Exists(Score.objects.all()),
+        "people": Exists(Decision.objects.filter(by=Decision.By.PERSON)),
+        "exports": Exists(ExportRun.objects.filter(status=Run.Status.DONE)),
+        "tokens": Exists(ApiToken.objects.filter(last_used_at__isnull=False)),
+    }
+    return Category.objects.filter(parent=None).annotate(**rows).values(*rows).get()
+
+
+def _amount(counted: int) -> Amount:
     return Amount(min(counted, COUNTED), counted > COUNTED)
 
 
@@ -140,7 +184,7 @@ def _waiting() -> tuple[list[Line], datetime | None]:
     if not counted:
         first = Pair.objects.filter(in_review=True).order_by("due_since", "id").values("due_since")[: COUNTED + 1]
         found = first.aggregate(pairs=Count("*"), oldest=Min("due_since"))
-        amount = Amount(min(found["pairs"], COUNTED), found["pairs"] > COUNTED)
+        amount = _amount(found["pairs"])
         return [Line(_("Pairs to review"), amount, _first("queues", "case"), found["oldest"])] if amount.number else [], None
     places = {Pair.Stage.ADJUDICATION: _first("adjudication", "escalated"), Pair.Stage.ESCALATED: _first("escalated")}
     by_stage = {row["stage"]: row for row in counted}
@@ -160,33 +204,40 @@ def _waiting() -> tuple[list[Line], datetime | None]:
 
 def _running(unscored: Amount) -> list[Line]:
     lines = [Line(_("Sets to score"), unscored, _first("scoring"))] if unscored.number else []
-    for kind, found in _unfinished().items():
-        label, page = KINDS[kind]
-        lines.append(Line(str(label), Amount(found), _first(page, "runs")))
+    for kind, far in _unfinished():
+        # What nobody has begun does not know yet how much it has before it.
+        begun = [(done, of) for done, of in far if of]
+        done, of = sum(done for done, _of in begun), sum(of for _done, of in begun)
+        beside = _("%(done)s of %(of)s") % {"done": thousands(done), "of": thousands(of)} if begun else ""
+        lines.append(Line(str(kind.label), Amount(len(far)), _first(kind.page, "runs"), beside=beside))
     return lines
 
 
-def _unfinished() -> dict[type[Run], int]:
-    """How many runs of each kind wait or run: one query over all kinds."""
-    kinds = list(KINDS)
+def _unfinished() -> list[tuple[Kind, list[tuple[int, int | None]]]]:
+    """What waits or runs, by kind, and how far each is: one query over all kinds."""
     parts = [
-        kind._default_manager.filter(runs.UNFINISHED).order_by().annotate(kind=Value(place)).values_list("kind", "pk")
-        for place, kind in enumerate(kinds)
+        kind.unfinished.order_by()
+        .annotate(place=Value(place), far=F(kind.done), whole=F(kind.of) if kind.of else Value(None, IntegerField()))
+        .values_list("place", "far", "whole")
+        for place, kind in enumerate(KINDS)
     ]
-    counted = Counter(place for place, _pk in parts[0].union(*parts[1:], all=True))
-    return {kinds[place]: counted[place] for place in sorted(counted)}
+    found: dict[int, list[tuple[int, int | None]]] = defaultdict(list)
+    for place, done, of in parts[0].union(*parts[1:], all=True):
+        found[place].append((done, of))
+    return [(KINDS[place], found[place]) for place in sorted(found)]
 
 
-def _wrong(unscored: Amount, *, workers: int) -> list[Line]:
+def _wrong(known: dict[str, Any], *, workers: int) -> list[Line]:
     lines = []
+    unscored, failed, aside, conflicts = (_amount(known[name]) for name in ("unscored", "parked", "aside", "conflicts"))
     if unscored.number and not workers:
         lines.append(Line(_("No worker runs, so nothing is scored"), unscored, _first("scoring"), beside=_("sets wait")))
-    if (failed := bounded(CandidateSet.objects.filter(status=CandidateSet.Status.PARKED))).number:
+    if failed.number:
         lines.append(Line(_("Sets that failed"), failed, _first("scoring")))
-    if (aside := bounded(CandidateSet.objects.filter(status=CandidateSet.Status.ASIDE))).number:
+    if aside.number:
         cancelled = f"{_first('runs')}?kind=scoring&status={Run.Status.CANCELLED}"
         lines.append(Line(_("Scoring was cancelled"), aside, cancelled, beside=_("sets wait until it goes on")))
-    if (conflicts := bounded(Conflict.objects.all())).number:
+    if conflicts.number:
         lines.append(Line(_("Conflicts"), conflicts, _first("conflicts")))
     imports = ImportRun.objects.filter(created_at__gte=timezone.now() - RECENT).order_by("-pk")[:LOOKED_AT]
     rejected = broken = 0
@@ -228,21 +279,8 @@ def _today() -> tuple[list[Line], datetime | None]:
     return lines, rows[0][3] if rows else None
 
 
-def _way(*, sets_wait: bool) -> list[Step]:
+def _way(known: dict[str, Any]) -> list[Step]:
     """The way from a file to groups; empty once it was gone to its end."""
-    known = (
-        Category.objects.filter(parent=None)
-        .annotate(
-            listed=Exists(SKU.objects.all()),
-            sets=Exists(CandidateSet.objects.all()),
-            scores=Exists(Score.objects.all()),
-            people=Exists(Decision.objects.filter(by=Decision.By.PERSON)),
-            exports=Exists(ExportRun.objects.filter(status=Run.Status.DONE)),
-            tokens=Exists(ApiToken.objects.filter(last_used_at__isnull=False)),
-        )
-        .values("listed", "sets", "scores", "people", "exports", "tokens")
-        .get()
-    )
     steps = [
         (
             _("Import"),
@@ -279,7 +317,7 @@ def _way(*, sets_wait: bool) -> list[Step]:
         return []
     found = []
     for place, (label, help, act, page, taken) in enumerate(steps):
-        beside = _("sets wait") if page == "scoring" and taken and sets_wait else ""
+        beside = _("sets wait") if page == "scoring" and taken and known["unscored"] else ""
         found.append(Step(label, help, act, _first(page, "groups", "catalogue"), bool(taken and not beside), place == first, beside))
     return found
 

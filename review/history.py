@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -62,22 +62,28 @@ def people(actors: Iterable[uuid.UUID | None]) -> dict[uuid.UUID, User]:
     return {actor.pk: actor.user for actor in found if actor.user}
 
 
-def lines(decisions: QuerySet[Decision] | Sequence[Decision], *, standing: Iterable[int | None] = ()) -> list[Line]:
-    """Decisions as lines, in the order given; `standing` are the ids of those in force. Two queries beside their own."""
+def lines(
+    decisions: QuerySet[Decision] | Sequence[Decision],
+    *,
+    standing: Iterable[int | None] = (),
+    users: dict[uuid.UUID, User] | None = None,
+) -> list[Line]:
+    """Decisions as lines, in the order given; `standing` are the ids of those in force, `users` their makers where they are known already.
+    One query for those beside their own, and one for notes that were not read along."""
     if isinstance(decisions, QuerySet):
-        decisions = list(decisions.select_related("policy__category", "withdraws"))
-    users = people(decision.actor for decision in decisions)
-    noted = [decision.pk for decision in decisions if decision.note_hash]
-    notes = {note.decision_id: note for note in Note.objects.filter(decision__in=noted)} if noted else {}
+        decisions = list(decisions.select_related("policy__category", "withdraws", "note"))
+    makers = people(decision.actor for decision in decisions) if users is None else users
+    prefetch_related_objects([decision for decision in decisions if decision.note_hash], "note")
     in_force = {pk for pk in standing if pk}
     return [
         Line(
             decision=decision,
             verdict=VERDICTS[decision.verdict],
             sign=SIGNS[Decision.Verdict(decision.verdict)],
-            user=users.get(decision.actor) if decision.actor else None,
+            user=makers.get(decision.actor) if decision.actor else None,
             reasons=_reasons(decision),
-            note=notes.get(decision.pk),
+            # A note that was forgotten leaves its hash.
+            note=getattr(decision, "note", None) if decision.note_hash else None,
             stands=decision.pk in in_force,
         )
         for decision in decisions

@@ -1,7 +1,8 @@
 """Pages by key, never by offset: a page costs the same wherever it is, ties end, and rows that come meanwhile shift nothing.
 
 Rows are in the order of one field, then of their source, then of their id; the other way round is the exact mirror. Several
-querysets can be walked as one, merged by that order.
+querysets can be walked as one, merged by that order: each read by itself or, where their rows are dicts of the same names, all in one
+query.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import connection
-from django.db.models import DateTimeField, F, Field, Func, Q, QuerySet, TextField, Value
+from django.db.models import DateTimeField, F, Field, Func, IntegerField, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 from django.db.models.lookups import GreaterThan, LessThan
 
@@ -41,12 +43,22 @@ class Page:
     after: str
 
 
-def page(sources: Sequence[QuerySet[Any]], *, field: str, descending: bool, size: int, after: str = "", before: str = "") -> Page:
+def page(
+    sources: Sequence[QuerySet[Any]],
+    *,
+    field: str,
+    descending: bool,
+    size: int,
+    after: str = "",
+    before: str = "",
+    together: bool = False,
+    filled: bool = False,
+) -> Page:
     """The page after one cursor or before another, the first one without. A cursor that cannot be read starts anew."""
-    sort = _field(sources[0], field)
+    sort = _field(sources[0], field, filled=filled)
     start, backwards = (_decode(before, sort), True) if before else (_decode(after, sort), False)
     backwards = backwards and start is not None
-    found = walk(sources, field=field, descending=descending != backwards, start=start, size=size + 1)
+    found = walk(sources, field=field, descending=descending != backwards, start=start, size=size + 1, together=together, filled=filled)
     more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
@@ -58,27 +70,51 @@ def page(sources: Sequence[QuerySet[Any]], *, field: str, descending: bool, size
     )
 
 
-def walk(sources: Sequence[QuerySet[Any]], *, field: str, descending: bool, size: int, start: Key | None = None) -> list[tuple[Key, Any]]:
-    """At most `size` rows beyond a key, each with its own, in order."""
+def walk(
+    sources: Sequence[QuerySet[Any]],
+    *,
+    field: str,
+    descending: bool,
+    size: int,
+    start: Key | None = None,
+    together: bool = False,
+    filled: bool = False,
+) -> list[tuple[Key, Any]]:
+    """At most `size` rows beyond a key, each with its own, in order. `filled`: each has a value in that field, though it may be empty."""
     found: list[tuple[Key, Any]] = []
+    asked: list[QuerySet[Any]] = []
     for index, rows in enumerate(sources):
-        sort = _field(rows, field)
-        rows = rows.annotate(sort_key=_comparable(sort)) if _as_text(sort) else rows
+        sort = _field(rows, field, filled=filled)
         if start is not None:
             rows = rows.filter(_beyond(sort, start, index, descending=descending))
-        for row in rows.order_by(*_order(sort, descending=descending))[:size]:
+        order = _order(sort, descending=descending)
+        key = _comparable(sort) if _as_text(sort) else F(sort.name)
+        if together:
+            # Neither database orders or cuts a part of a union: each source's first rows are named by a query inside.
+            first = rows.filter(pk__in=rows.order_by(*order).values("pk")[:size]).order_by()
+            asked.append(first.annotate(sort_key=key, of_source=Value(index, output_field=IntegerField())))
+            continue
+        rows = rows.annotate(sort_key=key) if _as_text(sort) else rows
+        for row in rows.order_by(*order)[:size]:
             found.append((Key(row.sort_key if _as_text(sort) else getattr(row, sort.attname), index, row.pk), row))
+    if asked:
+        read = asked[0].union(*asked[1:], all=True)
+        found = [(Key(row["sort_key"], row["of_source"], row["pk"]), row) for row in read]
     if len(sources) > 1:
         found.sort(key=lambda one: (one[0].value is not None, one[0].value, one[0].source, one[0].pk), reverse=descending)
     return found[:size]
 
 
-def _field(rows: QuerySet[Any], name: str) -> Field[Any, Any]:
+def _field(rows: QuerySet[Any], name: str, *, filled: bool) -> Field[Any, Any]:
     try:
         found = rows.model._meta.pk if name == "pk" else rows.model._meta.get_field(name)
     except FieldDoesNotExist as error:
         raise ValueError(f"{rows.model.__name__} is sorted by fields of its own only") from error
     assert isinstance(found, Field)
+    if filled and found.null:
+        # An index holds what is empty at its end: asked for at the beginning, it serves no order.
+        found = copy(found)
+        found.null = False
     return found
 
 

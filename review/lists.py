@@ -71,18 +71,19 @@ class Filter:
 
 @dataclass(frozen=True)
 class Sort:
-    """An order: by one stored field, then by id. Offered only where an index serves it."""
+    """An order: by one stored field, then by id. Offered only where an index serves it. `filled`: no row of the list lacks its value."""
 
     name: str
     title: Words
     field: str
+    filled: bool = False
 
 
 @dataclass(frozen=True)
 class List:
     """A list's shape. `first` is the sort of a fresh page, with a minus for the greatest first; `complete` fetches what its cells
-    need beside the rows, for a page or a chunk of an export at once; rows are counted up to `counted`, to fewer where each is looked for
-    in several tables."""
+    need beside the rows, for a page or a chunk of an export at once, and may put others in their places; rows are counted up to `counted`,
+    to fewer where each is looked for in several tables; `together`: its sources are read in one query, as dicts of the same names."""
 
     name: str
     columns: Sequence[Column]
@@ -91,6 +92,7 @@ class List:
     filters: Sequence[Filter] = ()
     complete: Callable[[list[Any]], None] = field(default=lambda rows: None)
     counted: int = COUNTED
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,16 @@ def narrowed(shape: List, choice: Choice, sources: Sequence[Rows]) -> list[Rows]
 
 
 def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "", before: str = "") -> Shown:
-    page = keyset.page(sources, field=choice.sort.field, descending=choice.descending, size=ROWS_A_PAGE, after=after, before=before)
+    page = keyset.page(
+        sources,
+        field=choice.sort.field,
+        descending=choice.descending,
+        size=ROWS_A_PAGE,
+        after=after,
+        before=before,
+        together=shape.together,
+        filled=choice.sort.filled,
+    )
     shape.complete(page.rows)
     columns = [column for column in shape.columns if column.on_page]
     rows = [(row, [_cell(column, row) for column in columns]) for row in page.rows]
@@ -310,7 +321,15 @@ def chunks(shape: List, choice: Choice, sources: Sequence[Rows]) -> Iterator[lis
     """Every row, some at a time: each chunk is read by itself, so that a slow reader holds nothing up."""
     last = None
     while True:
-        found = keyset.walk(sources, field=choice.sort.field, descending=choice.descending, size=ROWS_AT_ONCE, start=last)
+        found = keyset.walk(
+            sources,
+            field=choice.sort.field,
+            descending=choice.descending,
+            size=ROWS_AT_ONCE,
+            start=last,
+            together=shape.together,
+            filled=choice.sort.filled,
+        )
         if not found:
             return
         last, rows = found[-1][0], [row for _key, row in found]

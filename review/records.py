@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -77,8 +79,17 @@ def listing(sku: SKU, *, beside: SKU | None = None) -> cases.Listing:
     return cases.Listing(sku, attributes, cases.web_address(sku.url), sku.description[: cases.LONGEST_DESCRIPTION])
 
 
+def skus() -> QuerySet[SKU]:
+    """SKUs with what `describe_sku` says of them: their group, and the import that brought them."""
+    brought = ImportRun.objects.filter(
+        source=OuterRef("source"), created_at__lte=OuterRef("created_at"), finished_at__gte=OuterRef("created_at")
+    )
+    came_with = brought.order_by("-pk").values(said=JSONObject(file_name="file_name", uuid="uuid"))[:1]
+    return SKU.objects.select_related("source", "category", "membership__group").annotate(came_with=Subquery(came_with))
+
+
 def describe_sku(sku: SKU, user: User) -> dict[str, Any]:
-    """What the page of a SKU needs, in a constant number of queries."""
+    """What the page of a SKU, one of `skus`, needs, in a constant number of queries."""
     secret = secrecy.of(user, [sku.pk])
     pairs, more = _pairs(sku, user, secret)
     versions = list(TextVersion.objects.filter(sku=sku)[:MOST_VERSIONS])
@@ -91,7 +102,8 @@ def describe_sku(sku: SKU, user: User) -> dict[str, Any]:
         "versions": versions,
         "group": sku.membership.group if hasattr(sku, "membership") and sku.pk not in secret.listings else None,
         "group_is_told": sku.pk in secret.checked or sku.pk not in secret.listings,
-        "events": _events(sku, versions, user, secret),
+        # Of very many pairs the ids of all are asked for.
+        "events": _events(sku, history.pairs_of([sku.pk]) if more else [one.pair.pk for one in pairs], versions, user, secret),
     }
 
 
@@ -130,23 +142,22 @@ def _pair_of(sku: SKU, pair: Pair, hidden: set[int], blind: set[int]) -> PairOfS
     )
 
 
-def _events(sku: SKU, versions: Sequence[TextVersion], user: User, secret: secrecy.Secret) -> list[Event]:
-    """The latest of what happened to a SKU, newest first."""
-    touching = history.pairs_of([sku.pk])
+def _events(sku: Any, touching: list[int], versions: Sequence[TextVersion], user: User, secret: secrecy.Secret) -> list[Event]:
+    """The latest of what happened to a SKU that has these pairs, newest first."""
     decided = list(
         opinions.visible_to(user)
         .filter(pair__in=touching)
         .exclude(pair__in=secret.checks)
-        .select_related("pair__left__source", "pair__right__source", "policy__category", "withdraws")
+        .select_related("pair__left__source", "pair__right__source", "policy__category", "withdraws", "note")
         .order_by("-pk")[:MOST_LINES]
     )
+    corrected = list(AuditEvent.objects.filter(subject=str(sku.uuid), action="correct language").order_by("-created_at")[:MOST_LINES])
+    users = history.people([*(decision.actor for decision in decided), *(event.actor for event in corrected)])
     standing = [decision.pair.standing_id for decision in decided]
     events = [
         Event(line.decision.created_at, line=line, other=_other(line.decision.pair, sku))
-        for line in history.lines(decided, standing=standing)
+        for line in history.lines(decided, standing=standing, users=users)
     ]
-    corrected = list(AuditEvent.objects.filter(subject=str(sku.uuid), action="correct language").order_by("-created_at")[:MOST_LINES])
-    users = history.people(event.actor for event in corrected)
     for event in corrected:
         was, now = (language(str(event.detail.get(key, ""))) or _("unknown") for key in ("from", "to"))
         text = _("Language corrected from %(was)s to %(now)s") % {"was": was, "now": now}
@@ -154,9 +165,8 @@ def _events(sku: SKU, versions: Sequence[TextVersion], user: User, secret: secre
     events += [Event(version.replaced_at, _("The shop changed its text")) for version in versions]
     if sku.delisted_at:
         events.append(Event(sku.delisted_at, _("Delisted: a complete file of its source no longer had it")))
-    brought = ImportRun.objects.filter(source=sku.source_id, created_at__lte=sku.created_at, finished_at__gte=sku.created_at).first()
-    came = _("Came with %(file)s") % {"file": brought.file_name} if brought else _("Came into the catalogue")
-    events.append(Event(sku.created_at, came, link=str(brought.uuid) if brought else ""))
+    came = _("Came with %(file)s") % {"file": sku.came_with["file_name"]} if sku.came_with else _("Came into the catalogue")
+    events.append(Event(sku.created_at, came, link=str(UUID(sku.came_with["uuid"])) if sku.came_with else ""))
     return sorted(events, key=lambda event: event.at, reverse=True)[: 2 * MOST_LINES]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import DateTimeField, F, Field, Model, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import JSONObject
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -21,6 +23,11 @@ from review.lists import Column, Filter, Sort
 from review.pace import Pace, Scoring, pace, pace_of_scoring, scoring
 from review.templatetags.numbers import thousands
 
+OF_EVERY_RUN = ("uuid", "status", "error", "author__pk", "author__username")
+OF_ROLLOUTS = (
+    *("sets", "sets_done", "rerouted", "rescored"),
+    *(f"policy__{name}" for name in ("pk", "number", "author", "category__pk", "category__path")),
+)
 ROLLOUT = "rollout"
 SYSTEM = "system"
 MOST_PEOPLE = 500
@@ -29,7 +36,8 @@ Status = Run.Status
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind of run is told: `done` of `of` is how far it is, `of` is "" where nobody knows."""
+    """How one kind of run is told: `done` of `of` is how far it is, `of` is "" where nobody knows; `says` are the fields that tell it,
+    beside those of every run."""
 
     title: Promise
     model: type[Run]
@@ -37,11 +45,15 @@ class Kind:
     detail: Callable[[Any], str]
     done: str
     of: str
+    says: tuple[str, ...]
     page: str = "run"
-    related: tuple[str, ...] = ("author",)
     cancels: bool = True
     again: Promise = gettext_lazy("Start it again")
     error: Callable[[Any], str] = lambda run: told.tell(run.error)
+
+    @property
+    def related(self) -> list[str]:
+        return ["author", *sorted({field.rpartition("__")[0] for field in self.says if "__" in field})]
 
 
 def _candidates_for(run: CandidateRun) -> str:
@@ -75,14 +87,37 @@ KINDS: dict[str, Kind] = {
         lambda run: run.source.name,
         "rows_read",
         "rows_total",
+        ("file_name", "stored_path", "rows_read", "rows_total", "source__pk", "source__name"),
         "import",
-        ("author", "source"),
     ),
     "candidates": Kind(
-        gettext_lazy("Candidates"), CandidateRun, _candidates_for, lambda run: "", "skus_done", "skus", related=("author", "source")
+        gettext_lazy("Candidates"),
+        CandidateRun,
+        _candidates_for,
+        lambda run: "",
+        "skus_done",
+        "skus",
+        ("changed_only", "skus_done", "skus", "source__pk", "source__name"),
     ),
-    "evaluation": Kind(gettext_lazy("Evaluation"), EvaluationRun, lambda run: run.name, lambda run: "", "sets_done", "sets", "evaluation"),
-    "export": Kind(gettext_lazy("Export"), ExportRun, lambda run: run.format.upper(), _export_of, "groups_done", "groups"),
+    "evaluation": Kind(
+        gettext_lazy("Evaluation"),
+        EvaluationRun,
+        lambda run: run.name,
+        lambda run: "",
+        "sets_done",
+        "sets",
+        ("name", "stored_path", "sets_done", "sets"),
+        "evaluation",
+    ),
+    "export": Kind(
+        gettext_lazy("Export"),
+        ExportRun,
+        lambda run: run.format.upper(),
+        _export_of,
+        "groups_done",
+        "groups",
+        ("format", "category", "language", "source", "groups_done", "groups"),
+    ),
     "scoring": Kind(
         gettext_lazy("Scoring"),
         ScoringRun,
@@ -90,12 +125,22 @@ KINDS: dict[str, Kind] = {
         _scoring_for,
         "sets_done",
         "sets",
-        related=("author", "token", "candidates__source"),
+        (
+            *("kind", "sets_done", "sets", "sets_failed", "token__pk", "token__name"),
+            *(f"candidates__{name}" for name in ("pk", "changed_only", "source__pk", "source__name")),
+        ),
         again=gettext_lazy("Score the rest"),
         error=_without_score,
     ),
     "categories": Kind(
-        gettext_lazy("Change of categories"), CategoryChange, str, lambda run: run.get_kind_display(), "rescored", "", cancels=False
+        gettext_lazy("Change of categories"),
+        CategoryChange,
+        str,
+        lambda run: run.get_kind_display(),
+        "rescored",
+        "",
+        ("kind", "before", "after", "rescored"),
+        cancels=False,
     ),
 }
 TITLES: dict[str, Promise] = {name: kind.title for name, kind in KINDS.items()} | {ROLLOUT: gettext_lazy("Policy rollout")}
@@ -137,13 +182,24 @@ def kind_of(run: Run) -> Kind:
     return next(kind for kind in KINDS.values() if kind.model is type(run))
 
 
+def get(uuid: UUID | str) -> Run | None:
+    """The run of whatever kind that has this uuid, with what tells its name, in two queries."""
+    parts = [
+        kind.model._default_manager.filter(uuid=uuid).order_by().annotate(of_kind=Value(name)).values_list("of_kind", "pk")
+        for name, kind in KINDS.items()
+    ]
+    for name, pk in parts[0].union(*parts[1:], all=True):
+        kind = KINDS[name]
+        return kind.model._default_manager.select_related(*kind.related).filter(pk=pk).first()
+    return None
+
+
 def find(uuids: Collection[UUID]) -> dict[str, Run]:
-    """Runs of every kind by their uuids, with what tells their names."""
-    found: dict[str, Run] = {}
-    for kind in KINDS.values():
-        if len(found) < len(uuids):
-            found |= {str(run.uuid): run for run in kind.model._default_manager.select_related(*kind.related).filter(uuid__in=uuids)}
-    return found
+    """Runs of every kind by their uuids, with what tells their names, in one query."""
+    if not uuids:
+        return {}
+    parts = [rows.filter(uuid__in=uuids).order_by().annotate(of_source=Value(place)) for place, rows in enumerate(_of_kinds())]
+    return {str(run.uuid): run for run in map(_run, parts[0].union(*parts[1:], all=True))}
 
 
 def name(run: Run) -> str:
@@ -233,16 +289,58 @@ def _people() -> list[tuple[str, Any]]:
 
 
 def complete(rows: list[Any]) -> None:
-    """Have each row say itself, as `told`."""
-    now = scoring() if any(isinstance(row, ScoringRun) and row.unfinished for row in rows) else None
-    for row in rows:
-        row.told = tell(row, now=now) if isinstance(row, Run) else _tell_rollout(row)
+    """Each row as the run that it tells of, which says itself as `told`."""
+    found = [_run(row) for row in rows]
+    now = scoring() if any(isinstance(run, ScoringRun) and run.unfinished for run in found) else None
+    for run in found:
+        run.told = tell(run, now=now) if isinstance(run, Run) else _tell_rollout(run)
+    rows[:] = found
 
 
 def sources() -> list[QuerySet[Any]]:
-    runs = [kind.model._default_manager.select_related(*kind.related) for kind in KINDS.values()]
-    authors = Actor.objects.filter(uuid=OuterRef("policy__author")).values("user__username")
-    return [*runs, PolicyRollout.objects.select_related("policy__category").annotate(author_name=Subquery(authors))]
+    """Runs of each kind as rows with the same names, so that one query reads them all."""
+    author = Actor.objects.filter(uuid=OuterRef("policy__author")).values("user__username")
+    return [*_of_kinds(), _rows(PolicyRollout.objects.all(), Value(None, DateTimeField()), *OF_ROLLOUTS, author_name=Subquery(author))]
+
+
+def _of_kinds() -> list[QuerySet[Any]]:
+    return [_rows(kind.model._default_manager.all(), F("started_at"), *OF_EVERY_RUN, *kind.says) for kind in KINDS.values()]
+
+
+def _rows(rows: QuerySet[Any], started: F | Value, *fields: str, **more: Subquery) -> QuerySet[Any]:
+    said = JSONObject(**{name: F(name) for name in fields}, **more)
+    return rows.annotate(started=started, said=said).values("pk", "created_at", "finished_at", "started", "said")
+
+
+def _run(row: Mapping[str, Any]) -> Any:
+    """The run, or the rollout, that a row tells of."""
+    kind, said = [*KINDS.values(), None][row["of_source"]], dict(row["said"])
+    name = said.pop("author_name", None)
+    run: Any = _made(kind.model if kind else PolicyRollout, said)
+    run.pk, run.created_at, run.finished_at = row["pk"], row["created_at"], row["finished_at"]
+    if kind:
+        run.started_at = row["started"]
+    else:
+        run.author_name = name
+    return run
+
+
+def _made(model: type[Model], said: Mapping[str, Any]) -> Model:
+    """A row with these of its fields, as JSON has them, and the rows that it refers to: {"name": …, "source__pk": …, "source__name": …}."""
+    own: dict[str, Any] = {}
+    others: dict[str, dict[str, Any]] = defaultdict(dict)
+    for path, value in said.items():
+        name, _sep, rest = path.partition("__")
+        if rest:
+            others[name][rest] = value
+        else:
+            field: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
+            own[name] = field.to_python(value)
+    for name, of_other in others.items():
+        field = model._meta.get_field(name)
+        assert isinstance(field, Field) and field.related_model and field.related_model != "self"
+        own[name] = _made(field.related_model, of_other) if of_other["pk"] is not None else None
+    return model(**own)
 
 
 RUNS = lists.List(
@@ -270,4 +368,5 @@ RUNS = lists.List(
         Filter("to", gettext_lazy("To"), lists.to_day("created_at"), kind="date"),
     ],
     complete=complete,
+    together=True,
 )

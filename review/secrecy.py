@@ -55,6 +55,13 @@ def of_listings(user: User, *, field: str = "pk") -> Q:
     return Q(*(Q(**{f"{field}__in": side}) for side in sides), _connector=Q.OR)
 
 
+def listings(user: User) -> list[int]:
+    """The SKUs that are in no group that this person is shown, by their ids: no planner knows how few a condition leaves."""
+    pairs, known = in_hand(user).order_by(), checks.unanswered(user).order_by()
+    found = pairs.values_list("left", "right").union(known.values_list("pair__left", "pair__right"))
+    return sorted({sku for pair in found for sku in pair})
+
+
 def as_asked(pair: Pair, secret: Secret) -> Pair:
     """A pair as its page shows it: one that is a check as if it waited for a first answer. Never saved."""
     if pair.pk not in secret.checks:

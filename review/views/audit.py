@@ -130,9 +130,9 @@ def _kinds() -> list[tuple[str, Any]]:
 
 def _complete(rows: list[Any]) -> None:
     """Who did each, and the listings that an act names by their ids."""
-    told = {line.decision.pk: line for line in history.lines([row for row in rows if is_decision(row)])}
+    users = history.people(row.actor for row in rows)
+    told = {line.decision.pk: line for line in history.lines([row for row in rows if is_decision(row)], users=users)}
     events = [row for row in rows if not is_decision(row)]
-    users = history.people(row.actor for row in events)
     named = {row.subject for row in events if _uuid(row.subject)}
     runs = run_list.find({run for row in events if (run := _uuid(str(row.detail.get("run", ""))))})
     skus = {str(sku.uuid): sku for sku in SKU.objects.filter(uuid__in=named)} if named else {}
@@ -257,7 +257,7 @@ AUDIT = lists.List(
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
     shown = opinions.visible_to(person(request)).select_related(
-        "pair__left__source", "pair__right__source", "policy__category", "withdraws"
+        "pair__left__source", "pair__right__source", "policy__category", "withdraws", "note"
     )
     context = {"about": _named(request.GET.get("subject", ""))}
     return lists.respond(request, AUDIT, [shown, AuditEvent.objects.all()], template="review/audit.html", context=context)

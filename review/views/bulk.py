@@ -99,7 +99,7 @@ OPEN = lists.List(
             choices=lambda: [("guarded", gettext_lazy("kept from accept by facts")), ("free", gettext_lazy("not kept"))],
         ),
     ],
-    counted=1_000,
+    counted=bulk.MOST_PAIRS,
 )
 
 

@@ -37,13 +37,14 @@ ESCALATED = lists.List(
         Column("since", _("Open since"), lambda pair: pair.due_since, sort="since"),
         Column("pair", _("Pair"), lambda pair: pair.pk, sort="pair"),
     ],
-    sorts=[Sort("since", _("Open since"), "due_since"), Sort("pair", _("Pair"), "pk")],
+    sorts=[Sort("since", _("Open since"), "due_since", filled=True), Sort("pair", _("Pair"), "pk")],
     first="since",
     filters=[
         Filter("why", _("Why it is here"), _there_for, choices=lambda: list(WHY.items())),
         Filter("category", _("Category"), in_category, suggestions=categories),
         Filter("languages", _("Languages"), lambda rows, value: rows.filter(languages=value), choices=language_pairs),
     ],
+    counted=1_000,
 )
 
 

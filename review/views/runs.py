@@ -72,7 +72,7 @@ def _facts(run: Run) -> list[tuple[str, int]]:
 
 
 def _run(uuid: str) -> Run:
-    found = runs.find(uuid)
+    found = run_list.get(uuid)
     if found is None:
         raise Http404
     return found

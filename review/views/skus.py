@@ -63,10 +63,12 @@ def _listed(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
 
 def _grouped(rows: QuerySet[Any], value: str, reader: User | None = None) -> QuerySet[Any]:
     """As the list shows it to this reader."""
-    inside = Q(Exists(Membership.objects.filter(sku=OuterRef("pk"), group__isnull=False)))
-    if reader:
-        inside &= ~secrecy.of_listings(reader)
-    return rows.filter(inside if value == "in" else ~inside)
+    inside = Membership.objects.filter(sku=OuterRef("pk"), group__isnull=False)
+    if value == "in":
+        rows = rows.filter(Exists(inside))
+        return rows.exclude(secrecy.of_listings(reader)) if reader else rows
+    # Of those that seem alone to this reader it is said within: of a condition that is either of two each listing is looked at by itself.
+    return rows.filter(~Exists(inside.exclude(sku__in=secrecy.listings(reader)) if reader else inside))
 
 
 def _with_groups(rows: list[SKU], reader: User | None = None) -> None:
@@ -76,6 +78,11 @@ def _with_groups(rows: list[SKU], reader: User | None = None) -> None:
     groups = {membership.sku_id: membership.group for membership in found}
     for row in rows:
         row.in_group = groups.get(row.pk)  # type: ignore[attr-defined]
+
+
+def _without_groups(rows: list[SKU]) -> None:
+    for row in rows:
+        row.in_group = None  # type: ignore[attr-defined]
 
 
 SKUS = lists.List(
@@ -123,6 +130,10 @@ def catalogue_list(request: HttpRequest) -> HttpResponse:
     reader = person(request)
     filters = [replace(one, narrow=partial(_grouped, reader=reader)) if one.name == "group" else one for one in SKUS.filters]
     shown = replace(SKUS, filters=filters, complete=partial(_with_groups, reader=reader))
+    if group := request.GET.get("group"):
+        # Each is looked for in two tables. Of what is alone no group is asked for.
+        complete = shown.complete if group == "in" else _without_groups
+        shown = replace(shown, counted=1_000, complete=complete)
     return lists.respond(request, shown, SKU.objects.select_related("source", "category"), template="review/catalogue.html")
 
 
@@ -133,7 +144,7 @@ def _offered() -> list[tuple[str, str]]:
 
 
 def _found(sku: str) -> SKU:
-    return get_object_or_404(SKU.objects.select_related("source", "category", "membership__group"), uuid=sku)
+    return get_object_or_404(records.skus(), uuid=sku)
 
 
 @never_cache

@@ -9,8 +9,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from alignment import decisions, scoring_workers
-from alignment.models import CandidateSet, Category, ExportRun, ImportRun, Pair
+from alignment import decisions, rollout, scoring_workers
+from alignment.models import CandidateSet, Category, CategoryChange, ExportRun, ImportRun, Pair
 from review import desk, figures, queue_counts
 from review.models import QueueCount
 from tests import factories
@@ -104,6 +104,27 @@ def test_what_runs_is_shown_with_its_pace_and_the_time_left(client, admin):
     assert "about 2 minutes left" in said(client)
 
 
+def test_how_far_each_kind_of_run_is_stands_beside_it(client, admin):
+    source = factories.make_source()
+    ImportRun.objects.create(source=source, file_name="offers.csv", rows_read=1_500, rows_total=6_000)
+    ImportRun.objects.create(source=source, file_name="more.csv")
+    CategoryChange.objects.create(kind="rename", before="Baby", after="Infants", rescored=3)
+    for _ in range(rollout.CHUNK + 5):
+        factories.make_set(factories.make_sku(), [factories.make_sku()], status=CandidateSet.Status.PARKED)
+    factories.make_policy(review_at=0.6)
+    running = {line.label: line for line in desk.see().running}
+    assert (running["Policies being applied"].amount.number, running["Policies being applied"].beside) == (1, "")
+    assert rollout.advance()
+    running = {line.label: line for line in desk.see().running}
+    assert running["Policies being applied"].beside == f"{rollout.CHUNK} of {rollout.CHUNK + 5}"
+    assert (running["Imports"].amount.number, running["Imports"].beside) == (2, "1,500 of 6,000")
+    assert (running["Changes of categories"].amount.number, running["Changes of categories"].beside) == (1, "")
+    assert f"Policies being applied {1} {rollout.CHUNK} of {rollout.CHUNK + 5}" in said(client)
+    while rollout.advance():
+        pass
+    assert "Policies being applied" not in said(client)
+
+
 def test_more_sets_than_are_counted_take_more_than_the_time_told(client, admin, monkeypatch):
     monkeypatch.setattr(desk, "COUNTED", 2)
     for _ in range(3):
@@ -162,12 +183,14 @@ def test_the_queries_are_few_and_do_not_grow(client, admin, django_assert_max_nu
     for _ in range(5):
         factories.make_pair(0.8)
         factories.make_set(factories.make_sku(), [factories.make_sku()])
-    with django_assert_max_num_queries(13):
+    scoring_workers.report(name="gpu", pairs_per_second=0.1)
+    with django_assert_max_num_queries(11):
         client.get(reverse("home"))
 
 
-def test_amounts_are_counted_up_to_a_bound(monkeypatch):
+def test_amounts_are_counted_up_to_a_bound(client, admin, monkeypatch):
     monkeypatch.setattr(desk, "COUNTED", 2)
     for _ in range(4):
-        factories.make_sku()
-    assert desk.bounded(factories.SKU.objects.all()) == desk.Amount(2, more=True)
+        factories.make_set(factories.make_sku(), [factories.make_sku()])
+    assert desk.see().running[0].amount == desk.Amount(2, more=True)
+    assert "Sets to score 2+" in said(client)

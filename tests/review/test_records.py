@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from alignment import decisions
-from alignment.models import SKU, AuditEvent, Decision, Note, Pair, TextVersion
+from alignment import catalogue, decisions
+from alignment.models import SKU, AuditEvent, Decision, ImportRun, Note, Pair, TextVersion
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -193,9 +196,13 @@ def test_pages_cost_the_same_whatever_they_hold(client, admin, django_assert_max
         pair = factories.make_pair(0.8, left=query)
         decisions.decide(pair_id=pair.pk, verdict="accept", user=factories.make_reviewer(), note="yes")
     assert Decision.objects.count() == 4
-    with django_assert_max_num_queries(14):
-        open_sku(client, query)
-    with django_assert_max_num_queries(14):
+    catalogue.correct_language(sku=query, language="de", user=factories.make_reviewer())
+    began = timezone.now() - timedelta(minutes=1)
+    ImportRun.objects.create(source=query.source, file_name="feed.csv", created_at=began, finished_at=timezone.now())
+    with django_assert_max_num_queries(12):
+        said = text(open_sku(client, query))
+    assert "Came with feed.csv" in said and "Language corrected" in said
+    with django_assert_max_num_queries(12):
         open_pair(client, pair)
 
 

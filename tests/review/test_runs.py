@@ -258,8 +258,21 @@ def test_pages_ask_a_constant_number_of_queries(client: Client, django_assert_ma
         factories.make_policy(author=make_admin(), instruction=f"The same, {run.uuid}?")
     run = ExportRun.objects.latest("pk")
     for address in ("/runs/", f"/runs/{run.uuid}/", "/groups/export/", "/scoring/"):
-        with django_assert_max_num_queries(13):
+        with django_assert_max_num_queries(12):
             client.get(address)
+
+
+def test_the_list_costs_no_more_with_several_pages_scoring_under_way_and_filters_never_used_before(
+    client: Client, django_assert_max_num_queries: Any
+) -> None:
+    one_of_each()
+    factories.make_set(factories.make_sku(), [factories.make_sku()])
+    scoring_workers.report(name="gpu", pairs_per_second=0.1)
+    ScoringRun.objects.create(kind="candidates", status="running", started_at=timezone.now(), sets=5, sets_done=2)
+    ExportRun.objects.bulk_create(ExportRun(format="csv", status="running") for _ in range(60))
+    with django_assert_max_num_queries(10):
+        page = client.get("/runs/?status=running&sort=-newest")
+    assert page.context["list"].after and "Scoring" in page.content.decode()
 
 
 @pytest.mark.parametrize("address", ["/runs/", "/groups/export/"])

@@ -119,7 +119,7 @@ def test_the_queries_do_not_grow_with_the_team(client, admin, django_assert_max_
     for _ in range(5):
         decisions.decide(pair_id=factories.make_pair(0.8).pk, verdict="accept", user=factories.make_reviewer())
     count()
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(12):
         client.get(reverse("team"))
 
 
