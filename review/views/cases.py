@@ -268,8 +268,9 @@ def _answer(request: HttpRequest, user: User, taken: leases.Case | None, told: T
 
 
 def _context(user: User, taken: leases.Case | None, *, escalated: bool, current: int | None = None) -> dict[str, Any]:
-    context = {"left": queues.left(user, escalated=escalated)} | _where(user, escalated=escalated)
-    return context | (cases.describe(taken, user=user, current=current) if taken else queues.why_empty(user, escalated=escalated))
+    left = queues.left(user, escalated=escalated)
+    context = {"left": left} | _where(user, escalated=escalated)
+    return context | (cases.describe(taken, user=user, current=current) if taken else queues.why_empty(user, left, escalated=escalated))
 
 
 def _where(user: User, *, escalated: bool) -> dict[str, Any]:
