@@ -25,6 +25,12 @@ def join_path(parent: str, name: str) -> str:
     return f"{parent}{Category.SEPARATOR}{name}" if parent else name
 
 
+def ancestors(path: str) -> list[str]:
+    """The paths of a category and of all above it, the root's first."""
+    names = split_path(path)
+    return [Category.SEPARATOR.join(names[:depth]) for depth in range(len(names) + 1)]
+
+
 def under(path: str, *, field: str = "category__path") -> Q:
     """Rows of a category and of all below it, by the category's path."""
     return Q(**{field: path}) | Q(**{f"{field}__startswith": f"{path}{Category.SEPARATOR}"})

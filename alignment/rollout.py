@@ -6,11 +6,13 @@ Done in chunks by a worker. How far it came is a row, so a killed worker's rollo
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from alignment import logbook, pair_routes, scoring, wake_ups
-from alignment.models import CandidateSet, PolicyRollout
+from alignment.catalogue import ancestors
+from alignment.models import CandidateSet, Category, PolicyRollout, PolicyVersion
 from alignment.policies import Policies, sets_of
 
 CHUNK = 20
@@ -18,6 +20,19 @@ CHUNK = 20
 
 def waiting() -> bool:
     return PolicyRollout.objects.filter(finished_at__isnull=True).exists()
+
+
+def replaces(policy: PolicyVersion, *, category: Category | None) -> bool:
+    """Whether a rollout waits and another version than this is in force for a category by now, as `Policies` would say. One query."""
+    newest = PolicyVersion.objects.filter(category=OuterRef("category")).order_by("-pk").values("pk")[:1]
+    own = PolicyVersion.objects.filter(
+        Exists(PolicyRollout.objects.filter(finished_at__isnull=True)),
+        Q(restores__isnull=True) | Q(restores__category=F("category")),
+        category__path__in=ancestors(category.path if category else ""),
+        pk=Subquery(newest),
+    )
+    nearest = own.order_by(Length("category__path").desc()).values_list("pk", flat=True).first()
+    return nearest not in (None, policy.pk)
 
 
 def advance() -> bool:

@@ -32,56 +32,80 @@ class Neighbour:
     who: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Around:
-    accepted: int
-    rejected: int
-    discarded: int
+    """How many of the query's pairs are decided or discarded, and its group."""
+
+    accepted: int = 0
+    rejected: int = 0
+    discarded: int = 0
     group: Group | None = None
-    neighbours: list[Neighbour] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The listings beside a case, and how many there are besides them."""
+
+    shown: list[Neighbour] = field(default_factory=list)
     more: int = 0
 
 
 def of(query: SKU, pairs: Sequence[Pair], user: User, *, grouped: bool = True) -> Around:
-    """What is around a case's listings, in a constant number of queries; at most `MOST` neighbours. `grouped`: one may be in a group."""
-    skus = {sku.pk: sku for pair in pairs for sku in (pair.left, pair.right)}
-    counts, decided = _counts(query), _decided(skus)
-    nearest = list(decided[: MOST + 1])
-    # Around most cases is nothing yet, and so nothing that would tell how a check is answered.
-    secret = _secret(skus, user) if nearest or grouped or counts.total() else []
+    """What is around a case's query, in one query; three more where some of it could be secret. `grouped`: the query may be in a group."""
+    counts = _counts(query.pk)
+    told = grouped and _told(pairs)
+    # Around most cases is nothing that would tell how a check is answered.
+    secret = _secret(_listings(pairs), user) if told or counts["known"] else []
     if secret:
-        counts, decided = _counts(query, but=secret), decided.exclude(pk__in=secret)
-        nearest = list(decided[: MOST + 1])
-    found = Around(counts["accepted"], counts["rejected"], counts["discarded"])
-    # The groups would tell the first opinion where a second is asked for, and how a check is answered.
-    told = grouped and not secret and all(pair.stage != Pair.Stage.SECOND for pair in pairs)
-    memberships = _memberships(skus) if told else []
+        counts = _counts(query.pk, but=secret)
+    group = query.membership.group if told and not secret and hasattr(query, "membership") else None
+    return Around(counts["accepted"], counts["rejected"], counts["discarded"], group)
+
+
+def neighbours(query: int, pairs: Sequence[Pair], user: User) -> Neighbours:
+    """The listings beside a case's own, in a constant number of queries; at most `MOST`."""
+    skus = _listings(pairs)
+    decided, secret = _decided(skus), _secret(skus, user)
+    if secret:
+        decided = decided.exclude(pk__in=secret)
+    nearest = list(decided[: MOST + 1])
+    memberships = _memberships(skus) if _told(pairs) and not secret else []
     _read_listings(nearest, memberships)
-    found.neighbours = _by_decision(nearest, skus, query)
+    found = _by_decision(nearest, skus, query)
     total = len(nearest) if len(nearest) <= MOST else decided.count()
-    if memberships:
-        found.group = next((membership.group for membership in memberships if membership.sku_id == query.pk), None)
-        known = {neighbour.sku.pk for neighbour in found.neighbours}
-        members = [_member(one, found.group) for one in memberships if one.sku_id not in skus and one.sku_id not in known]
-        total += len(members)
-        found.neighbours += members
-    found.more = max(0, total - MOST)
-    found.neighbours = found.neighbours[:MOST]
-    return found
+    group = next((membership.group for membership in memberships if membership.sku_id == query), None)
+    known = {neighbour.sku.pk for neighbour in found}
+    members = [_member(one, group) for one in memberships if one.sku_id not in skus and one.sku_id not in known]
+    total += len(members)
+    return Neighbours((found + members)[:MOST], max(0, total - MOST))
+
+
+def _listings(pairs: Sequence[Pair]) -> set[int]:
+    return {sku for pair in pairs for sku in (pair.left_id, pair.right_id)}
+
+
+def _told(pairs: Sequence[Pair]) -> bool:
+    """The groups would tell the first opinion where a second is asked for, and, which `_secret` says, how a check is answered."""
+    return all(pair.stage != Pair.Stage.SECOND for pair in pairs)
 
 
 def _secret(skus: Iterable[int], user: User) -> list[int]:
     """The pairs around these listings that this person may be asked as hidden checks yet: what is told of them would be the answer."""
+    if user.is_admin:
+        return []
     touching = KnownPair.objects.filter(Q(pair__left__in=skus) | Q(pair__right__in=skus), retired_at__isnull=True)
     known = list(touching.values_list("pk", flat=True))
     return list(checks.unanswered(user).filter(pk__in=known).values_list("pair", flat=True)) if known else []
 
 
-def _counts(query: SKU, *, but: Sequence[int] = ()) -> Counter[str]:
-    """How many of the query's pairs are `accepted`, `rejected`, or `discarded` with nothing standing on them."""
+def _counts(query: int, *, but: Sequence[int] = ()) -> Counter[str]:
+    """How many of the query's pairs are `accepted`, `rejected`, or `discarded` with nothing standing on them, and how many of all are
+    `known` ones, which may be hidden checks."""
     touching = Pair.objects.filter(Q(left=query) | Q(right=query)).exclude(pk__in=but).order_by()
+    counted = {"pairs": Count("pk"), "known": Count("known", filter=Q(known__retired_at__isnull=True))}
     found: Counter[str] = Counter()
-    for verdict, stage, route, pairs in touching.values_list("standing__verdict", "stage", "route").annotate(pairs=Count("pk")):
+    for verdict, stage, route, pairs, known in touching.values_list("standing__verdict", "stage", "route").annotate(**counted):
+        found["known"] += known
         if verdict in COUNTED and stage != Pair.Stage.SECOND:
             found[COUNTED[verdict]] += pairs
         elif verdict is None and route == Pair.Route.DISCARD:
@@ -89,7 +113,7 @@ def _counts(query: SKU, *, but: Sequence[int] = ()) -> Counter[str]:
     return found
 
 
-def _decided(skus: dict[int, SKU]) -> QuerySet[Pair]:
+def _decided(skus: set[int]) -> QuerySet[Pair]:
     touching = Pair.objects.filter(TOLD, Q(left__in=skus) | Q(right__in=skus), standing__verdict__in=(SAME, DIFFERENT), in_review=False)
     who = Actor.objects.filter(uuid=OuterRef("standing__actor")).values("user__username")
     read = ("left", "right", *(f"standing__{name}" for name in ("verdict", "actor", "created_at")))
@@ -106,13 +130,13 @@ def _read_listings(pairs: Sequence[Pair], memberships: Sequence[Membership]) -> 
         membership.sku = read[membership.sku_id]
 
 
-def _by_decision(pairs: Sequence[Any], skus: dict[int, SKU], query: SKU) -> list[Neighbour]:
+def _by_decision(pairs: Sequence[Any], skus: set[int], query: int) -> list[Neighbour]:
     found = []
     for pair in pairs:
         decision = pair.standing
         assert decision is not None, "only what stands is asked for"
-        near, far = (pair.left, pair.right) if pair.left_id in skus and pair.right_id != query.pk else (pair.right, pair.left)
-        of_query = near.pk == query.pk
+        near, far = (pair.left, pair.right) if pair.left_id in skus and pair.right_id != query else (pair.right, pair.left)
+        of_query = near.pk == query
         if decision.verdict == SAME:
             relation = _("same as the query") if of_query else _("same as “%(title)s”") % {"title": _short(near)}
         else:
@@ -122,7 +146,7 @@ def _by_decision(pairs: Sequence[Any], skus: dict[int, SKU], query: SKU) -> list
     return found
 
 
-def _memberships(skus: dict[int, SKU]) -> list[Membership]:
+def _memberships(skus: set[int]) -> list[Membership]:
     """The case's own listings in their groups, then the other members: a few more than are shown."""
     homes = list(Membership.objects.filter(sku__in=skus, group__isnull=False).values_list("group", flat=True))
     if not homes:

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from alignment import facts, implied, opinions, policies, rollout
+from alignment import facts, implied, opinions, rollout
 from alignment.models import SKU, Actor, Decision, Pair, PolicyVersion, Score, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
@@ -115,7 +115,7 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
     query = pairs[0].query
     asked = _facts(query)
     # What was decided on a known pair, and around it, would tell that it is one.
-    earlier = _earlier([] if case.is_check else [pair.pk for pair in pairs], user)
+    earlier = _earlier([] if case.is_check else [pair.pk for pair in pairs if leases.answered(pair)], user)
     said = facts.of(query)
     units = implied.units_of(pairs) if case.units is None else case.units
     bound, counted = keys.of(user), implied.settles(pairs, units=units)
@@ -133,21 +133,17 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
         "due_at": due_at,
         "overdue": due_at is not None and due_at < timezone.now(),
         "policy": policy,
-        "newer_policy": policy is not None and _is_being_replaced(policy, pairs[0]),
+        "newer_policy": policy is not None and rollout.replaces(policy, category=pairs[0].category),
         "instruction": _instruction(policy, pairs[0], query),
-        "around": around.Around(0, 0, 0) if case.is_check else around.of(query, pairs, user, grouped=bool(units)),
+        "around": around.Around() if case.is_check else around.of(query, pairs, user, grouped=query.pk in units),
         "demo": any(pair.score.model.is_demo for pair in pairs if pair.score),
     }
 
 
-def _is_being_replaced(policy: PolicyVersion, pair: Pair) -> bool:
-    """Whether another version is in force for a pair by now, whose rollout has not reached it."""
-    return rollout.waiting() and policies.Policies().of(pair.category_id).pk != policy.pk
-
-
 def _read_listings(pairs: Sequence[Pair]) -> None:
-    """Give pairs their three SKUs, each one object, in one query."""
-    skus = SKU.objects.select_related("source").in_bulk({sku for pair in pairs for sku in (pair.left_id, pair.right_id, pair.query_id)})
+    """Give pairs their three SKUs, each one object, with its group, in one query."""
+    wanted = {sku for pair in pairs for sku in (pair.left_id, pair.right_id, pair.query_id)}
+    skus = SKU.objects.select_related("source", "membership__group").in_bulk(wanted)
     for pair in pairs:
         pair.left, pair.right, pair.query = skus[pair.left_id], skus[pair.right_id], skus[pair.query_id]
 
@@ -277,8 +273,7 @@ def _instruction(policy: PolicyVersion | None, pair: Pair, query: SKU) -> str:
 
 
 def _earlier(pair_ids: Sequence[int], user: User) -> dict[int, list[EarlierVerdict]]:
-    if not Decision.objects.filter(pair__in=pair_ids, by=Decision.By.PERSON).exists():
-        # Of most pairs: this is read in less time than it takes to write the statement below.
+    if not pair_ids:
         return defaultdict(list)
     who = Actor.objects.filter(uuid=OuterRef("actor")).values("user__username")
     found = opinions.visible_to(user).filter(pair__in=pair_ids, by=Decision.By.PERSON).select_related("note").annotate(who=Subquery(who))

@@ -17,14 +17,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from alignment import implied
-from alignment.models import Actor, AuditEvent, Pair, User
+from alignment.models import Actor, AuditEvent, Decision, Pair, User
 from review import checks, queues
 from review.models import HeldSKU, KnownPair, Lease
 from review.scopes import Scope
@@ -33,6 +34,7 @@ MOST_PAIRS = 50
 ATTEMPTS = 5
 # What orders a case, and what of it a page shows. The page reads the listings themselves, each once.
 READ = ("category", "score__model", "policy__category", "standing")
+ANSWERED = Exists(Decision.objects.filter(pair=OuterRef("pk"), by=Decision.By.PERSON))
 # What a verdict needs of a case: most are answered without drawing it again.
 BRIEFLY = (
     *("left", "right", "query", "in_review", "text_changed", "stage"),
@@ -153,9 +155,21 @@ def to_draw(case: Case) -> Case:
     """The same case, with all that a page shows of its pairs."""
     if not case.briefly:
         return case
-    read = Pair.objects.select_related(*READ).in_bulk([pair.pk for pair in case.pairs])
+    read = _read(Pair.objects.all()).in_bulk([pair.pk for pair in case.pairs])
     pairs = [checks.disguised(read[pair.pk]) if case.is_check else read[pair.pk] for pair in case.pairs]
     return Case(case.lease, pairs)
+
+
+def answered(pair: Pair) -> bool:
+    """Whether people said anything about a pair that was read to be drawn, withdrawn or not."""
+    return bool(getattr(pair, "answered", True))
+
+
+def held_by(user: User, lease: uuid.UUID, *, escalated: bool) -> Case | None:
+    """What is open of a case that this person holds, in hand or ahead, by its lease. Nothing is renewed. None where it is not theirs."""
+    held = Lease.objects.filter(uuid=lease, reviewer=user).first()
+    pairs = _pairs_of(held, user, escalated=escalated, briefly=True) if held else []
+    return Case(held, pairs, briefly=True) if held and pairs else None
 
 
 def renew(user: User) -> int:
@@ -344,8 +358,13 @@ def _pairs_of(lease: Lease, user: User, *, escalated: bool, briefly: bool = Fals
 
 def _shown(pairs: QuerySet[Pair], user: User, *, escalated: bool, briefly: bool = False) -> list[Pair]:
     """What this person may be shown of a case's pairs: the first in the queue's order, as many as a case holds, the likeliest on top."""
-    read = pairs.select_related("score", "policy", "standing").only(*BRIEFLY) if briefly else pairs.select_related(*READ)
+    read = pairs.select_related("score", "policy", "standing").only(*BRIEFLY) if briefly else _read(pairs)
     return _in_order(queues.shown(read.order_by(*queues.ORDER), user, escalated=escalated)[:MOST_PAIRS])
+
+
+def _read(pairs: QuerySet[Pair]) -> QuerySet[Pair, Any]:
+    """With all that a page shows of them, and whether there is anything earlier to read."""
+    return pairs.select_related(*READ).annotate(answered=ANSWERED)
 
 
 def _in_order(pairs: Iterable[Pair]) -> list[Pair]:

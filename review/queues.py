@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from django.core.cache import cache
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThanOrEqual
 from django.utils import timezone
 
 from alignment.models import Actor, CandidateSet, Decision, Pair, PolicyVersion, User
@@ -121,19 +122,30 @@ def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
         return Left(cases=COUNTED, pairs=COUNTED, more=True)
     scope = scope_of(user, escalated=escalated, narrowed=narrowed)
     counts = QueueCount.objects.filter(scope.fitting(), stage__in=stages(escalated=escalated))
-    if (counts.aggregate(pairs=Sum("pairs"))["pairs"] or 0) <= COUNTED:
-        return _counted(open_pairs(user, escalated=escalated).filter(scope.fitting()).order_by(), user, at_most=COUNTED)
+    pairs = open_pairs(user, escalated=escalated).filter(scope.fitting()).order_by()
+    found = _counted(pairs, user, at_most=COUNTED, unless_more_in=counts)
+    if found is not None:
+        return found
     if asked:
         cache.set(many, True, 10)
     return Left(cases=COUNTED, pairs=COUNTED, more=True)
 
 
-def _counted(pairs: QuerySet[Pair], user: User, *, at_most: int) -> Left:
-    """Counted one by one. A check in hand is counted as any other pair is, or the count would tell."""
+def _counted(pairs: QuerySet[Pair], user: User, *, at_most: int, unless_more_in: QuerySet[QueueCount]) -> Left | None:
+    """Counted one by one. A check in hand is counted as any other pair is, or the count would tell.
+
+    None where there are more by the last count: that is summed up before the first pair is read, in the same query.
+    """
+    summed = unless_more_in.order_by().annotate(all=Func(F("pairs"), function="SUM", output_field=IntegerField())).values("all")
+    last = Coalesce(Subquery(summed), 0)
     held = Lease.objects.filter(reviewer=user, check_pair__isnull=False)
     checks = Coalesce(Subquery(held.order_by().values("reviewer").annotate(checks=Count("pk")).values("checks")), 0)
-    bounded = pairs.values("pk", "query")[: at_most + 1]
-    found = bounded.aggregate(pairs=Count("pk"), cases=Count("query", distinct=True), with_checks=Count("pk") + checks)
+    bounded = pairs.filter(LessThanOrEqual(last, at_most)).values("pk", "query")[: at_most + 1]
+    found = bounded.aggregate(
+        pairs=Count("pk"), cases=Count("query", distinct=True), with_checks=Count("pk") + checks, with_last=Count("pk") + last
+    )
+    if found["with_last"] - found["pairs"] > at_most:
+        return None
     besides = found["with_checks"] - found["pairs"]
     more = found["pairs"] > at_most
     return Left(cases=found["cases"] + besides, pairs=min(found["pairs"], at_most) + besides, more=more)
@@ -144,14 +156,14 @@ def count_open(*, escalated: bool) -> int:
     return Pair.objects.filter(in_review=True, stage__in=stages(escalated=escalated)).order_by()[: COUNTED + 1].count()
 
 
-def why_empty(user: User, *, escalated: bool) -> dict[str, Any]:
-    """What an empty queue says: `reason` and `count`.
+def why_empty(user: User, counted: Left, *, escalated: bool) -> dict[str, Any]:
+    """What an empty queue says: `reason` and `count`. `counted` is what is `left` of it.
 
     held: others have what is left. narrowed: nothing in what they narrowed their work to, but so many pairs in their own.
     elsewhere: nothing in their languages and categories, but so many beside. others: what is left waits for somebody else's
     opinion. scoring: it goes on. aside: it was cancelled before its end. done: all of it. never: nothing was compared yet.
     """
-    reason, count = _why_empty(user, escalated=escalated)
+    reason, count = _why_empty(user, counted, escalated=escalated)
     return {"reason": reason or _how_far_scoring_is(), "count": count}
 
 
@@ -163,15 +175,17 @@ def _how_far_scoring_is() -> str:
     return "done" if CandidateSet.objects.exists() else "never"
 
 
-def _why_empty(user: User, *, escalated: bool) -> tuple[str, int]:
-    if count := left(user, escalated=escalated).pairs:
+def _why_empty(user: User, counted: Left, *, escalated: bool) -> tuple[str, int]:
+    if count := counted.pairs:
         return "held", count
     if escalated:
-        count = left(user, escalated=True, narrowed=False).pairs
+        count = 0 if scope_of(user, escalated=True).everything else left(user, escalated=True, narrowed=False).pairs
         return ("narrowed", count) if count else ("", 0)
     if scopes.work_on(user) and (count := left(user, narrowed=False).pairs):
         return "narrowed", count
-    if count := open_pairs(user, escalated=False).order_by()[: COUNTED + 1].count():
+    # Whoever is given everything has nothing elsewhere.
+    limited = not scopes.of(user, narrowed=False).everything
+    if limited and (count := open_pairs(user, escalated=False).order_by()[: COUNTED + 1].count()):
         return "elsewhere", count
     if count := count_open(escalated=False):
         return "others", count

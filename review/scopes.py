@@ -98,8 +98,16 @@ def work_on(user: User) -> WorkOn:
     if not isinstance(stored, dict):
         return WorkOn()
     path, languages = stored.get("category"), stored.get("languages")
-    category = Category.objects.filter(path=path).first() if isinstance(path, str) and path else None
+    category = _category(user, path) if isinstance(path, str) and path else None
     return WorkOn(category, languages if isinstance(languages, str) else "")
+
+
+def _category(user: User, path: str) -> Category | None:
+    """Read once for a user object, which a request has one of."""
+    read: dict[str, Category | None] = user.__dict__.setdefault("_categories_worked_on", {})
+    if path not in read:
+        read[path] = Category.objects.filter(path=path).first()
+    return read[path]
 
 
 def narrow(*, user: User, category: Category | None, languages: str) -> None:

@@ -56,6 +56,7 @@ urlpatterns: list[URLPattern] = [
     path("review/", cases.case, name="case"),
     path("review/decide/", cases.decide, name="decide"),
     path("review/ahead/", cases.ahead, name="ahead"),
+    path("review/neighbours/<uuid:lease>/", cases.neighbours, name="neighbours"),
     path("review/undo/", cases.undo, name="undo"),
     path("review/leave/", cases.leave, name="leave"),
     path("review/heartbeat/", holds.heartbeat, name="heartbeat"),

@@ -163,6 +163,33 @@ def test_an_instruction_reaches_a_category_that_got_its_own_policy_meanwhile() -
     assert pair.route == Pair.Route.DISCARD
 
 
+def test_while_a_rollout_waits_one_query_says_whether_another_version_is_in_force(django_assert_num_queries: Any) -> None:
+    kitchen, kettles, garden = make_category("Kitchen"), make_category("Kitchen > Kettles"), make_category("Kitchen garden")
+    places: list[Category | None] = [None, root(), kitchen, kettles, garden]
+
+    def as_worked_out() -> list[set[int]]:
+        return [{version.pk for version in PolicyVersion.objects.all() if version != published(place)} for place in places]
+
+    def as_asked() -> list[set[int]]:
+        every = PolicyVersion.objects.all()
+        return [{version.pk for version in every if rollout.replaces(version, category=place)} for place in places]
+
+    own = make_policy(kitchen, accept_at=0.99)
+    assert as_asked() == as_worked_out()
+    make_policy(kettles, accept_at=0.98)
+    make_policy(accept_at=0.95)
+    assert as_asked() == as_worked_out()
+    policies.inherit(category=kettles, author=None)
+    assert as_asked() == as_worked_out()
+    policies.inherit(category=kitchen, author=None)
+    policies.roll_back(version=own, author=None)
+    assert as_asked() == as_worked_out()
+    with django_assert_num_queries(1):
+        assert rollout.replaces(own, category=kettles)
+    roll_out()
+    assert as_asked() == [set()] * len(places)
+
+
 def test_only_the_sets_of_the_categories_that_inherit_are_worked_through() -> None:
     kitchen, garden = make_category("Kitchen"), make_category("Garden")
     make_policy(garden, instruction="The same spade?")

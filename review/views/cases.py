@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 from alignment import decisions, implied
 from alignment.models import Actor, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
-from review import cases, checks, keys, leases, queues, scopes
+from review import around, cases, checks, keys, leases, queues, scopes
 from review.models import CheckAnswer
 from review.permissions import admin_required, person, reviewer_required
 from review.views import escalated as escalated_pairs
@@ -79,6 +79,20 @@ def ahead(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
     context = _where(user, escalated=escalated) | cases.describe(taken, user=user)
     return render(request, "review/_case.html", context)
+
+
+@never_cache
+@reviewer_required
+@require_GET
+def neighbours(request: HttpRequest, lease: uuid.UUID) -> HttpResponse:
+    """What was decided around a case, for whoever holds it: a fragment that the page asks for when its details are opened."""
+    user = person(request)
+    held = leases.held_by(user, lease, escalated=bool(request.GET.get("escalated")))
+    if held is None:
+        return render(request, "review/_neighbours.html", {"gone": True}, status=409)
+    # Of a hidden check, what is told of a case around which there is nothing.
+    found = around.Neighbours() if held.is_check else around.neighbours(held.lease.query_id, held.pairs, user)
+    return render(request, "review/_neighbours.html", {"neighbours": found})
 
 
 @never_cache
@@ -268,8 +282,9 @@ def _answer(request: HttpRequest, user: User, taken: leases.Case | None, told: T
 
 
 def _context(user: User, taken: leases.Case | None, *, escalated: bool, current: int | None = None) -> dict[str, Any]:
-    context = {"left": queues.left(user, escalated=escalated)} | _where(user, escalated=escalated)
-    return context | (cases.describe(taken, user=user, current=current) if taken else queues.why_empty(user, escalated=escalated))
+    left = queues.left(user, escalated=escalated)
+    context = {"left": left} | _where(user, escalated=escalated)
+    return context | (cases.describe(taken, user=user, current=current) if taken else queues.why_empty(user, left, escalated=escalated))
 
 
 def _where(user: User, *, escalated: bool) -> dict[str, Any]:

@@ -224,3 +224,63 @@ def test_what_was_decided_and_what_comes_next_is_said_aloud(page, sign_in):
     page.keyboard.press("Enter")
     expect(page.locator("#announced")).to_have_text(f"= Same: {first.right.title}. Next: {second.right.title}, 2 of 2.")
     expect(page.locator(f"#pair-{second.pk}").get_by_role("button", name="Same")).to_be_focused()
+
+
+def test_what_was_decided_around_a_case_is_fetched_when_it_is_opened_on_the_case_ahead_too(page, sign_in):
+    mei = factories.make_reviewer("mei")
+    for query, title in zip(make_cases(1, 1), ("Théière", "Bouilloire"), strict=True):
+        other = factories.make_pair(0.8, left=query, right=factories.make_sku(title))
+        decisions.decide(pair_id=other.pk, verdict="reject", user=mei)
+    sign_in(page, factories.make_reviewer("lin"))
+    page.goto("/review/")
+    ahead(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/neighbours/" in request.url else None)
+    around = page.locator(".query .around")
+    shown = page.locator(".query .neighbours li")
+    titles = set()
+    for _ in range(2):
+        expect(around.locator("summary")).to_contain_text("1 different")
+        expect(shown).to_have_count(0)
+        around.locator("summary").click()
+        expect(shown).to_have_count(1)
+        expect(shown).to_contain_text("different from the query · mei")
+        titles.add(shown.locator("a").text_content())
+        for _ in range(2):
+            around.locator("summary").click()
+        expect(shown).to_be_visible()
+        page.keyboard.press("r")
+        sent(page)
+    assert titles == {"Théière", "Bouilloire"}
+    assert len(asked) == 2
+    expect(page.get_by_text("Everything is reviewed")).to_be_visible()
+    assert page.problems == []
+
+
+def test_what_could_not_be_fetched_around_a_case_says_so_and_is_asked_for_again(page, sign_in):
+    [query] = make_cases(1)
+    other = factories.make_pair(0.8, left=query, right=factories.make_sku("Théière"))
+    decisions.decide(pair_id=other.pk, verdict="reject", user=factories.make_reviewer("mei"))
+    sign_in(page, factories.make_reviewer("lin"))
+    page.goto("/review/")
+    around = page.locator(".query .around")
+    page.route("**/neighbours/**", lambda route: route.abort())
+    around.locator("summary").click()
+    expect(around.get_by_text("This could not be loaded.")).to_be_visible()
+    expect(around.get_by_text("Loading …")).to_be_hidden()
+    page.unroute("**/neighbours/**")
+    around.get_by_role("button", name="Try again").click()
+    expect(around.get_by_text("Théière")).to_be_visible()
+    expect(around.get_by_text("This could not be loaded.")).to_have_count(0)
+    expect(page.locator("#offline")).to_be_hidden()
+
+
+def test_without_scripts_what_was_decided_around_a_case_is_a_link_away(make_page, sign_in):
+    [query] = make_cases(1)
+    page = make_page(java_script_enabled=False)
+    sign_in(page, factories.make_reviewer("lin"))
+    around = page.locator(".query .around")
+    around.locator("summary").click()
+    expect(around.get_by_text("Loading …")).to_be_hidden()
+    around.get_by_role("link", name="What was decided about the query").click()
+    expect(page.get_by_role("heading", name=query.title)).to_be_visible()

@@ -241,10 +241,12 @@ def test_the_queries_do_not_grow_with_the_case(client, reviewer, django_assert_m
     for _ in range(6):
         make_case(12)
     Actor.of(reviewer)
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(22):
         client.get(reverse("case"))
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(12):
         client.get(reverse("case"))
+    with django_assert_max_num_queries(19):
+        client.get(reverse("ahead"))
 
 
 def test_giving_a_case_back_frees_it(client, reviewer):

@@ -223,9 +223,9 @@ def test_the_number_of_queries_does_not_grow_with_the_queue(django_assert_max_nu
         make_case(4)
     user = factories.make_reviewer()
     Actor.of(user)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(14):
         leases.take_case(user)
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(12):
         leases.take_ahead(user)
 
 

@@ -77,7 +77,7 @@ NONE = {
     "candidates-cancel", "group-export", "run-cancel", "run-retry", "progress", "retry", "settle", "insights-data", "import-discard",
     "import-errors", "member-deactivate", "member-reactivate", "invitation-withdraw", "token-revoke", "category-add", "category-delete",
     "category-change", "my-work-undo", "my-work-data", "team-data", "bulk-decide", "bulk-undo", "group-file", "work-on", "hold-free",
-    "known-pair",
+    "known-pair", "neighbours",
 }  # fmt: skip
 NOT_FOUND = "/nothing/"
 

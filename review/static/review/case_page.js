@@ -81,6 +81,7 @@ window.review.casePage = ({ outbox }) => {
     const left = before.querySelector(".left");
     if (!node.querySelector(".left").textContent.trim()) node.querySelector(".left").replaceWith(left.cloneNode(true));
     before.replaceWith(node);
+    window.htmx.process(node);
     for (const [id, text] of written) {
       const note = text && node.querySelector(`#${id} textarea[name=note]`);
       if (note && !note.value) note.value = text;

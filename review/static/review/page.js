@@ -8,9 +8,15 @@
     const box = document.getElementById("offline");
     if (box) box.hidden = !shown;
   };
-  document.addEventListener("htmx:sendError", () => offline(true));
-  document.addEventListener("htmx:responseError", () => offline(true));
-  document.addEventListener("htmx:timeout", () => offline(true));
+  // What asked says so too, where it has words for it.
+  const missed = (event) => {
+    offline(true);
+    event.target.toggleAttribute?.("data-missed", true);
+  };
+  document.addEventListener("htmx:sendError", missed);
+  document.addEventListener("htmx:responseError", missed);
+  document.addEventListener("htmx:timeout", missed);
+  document.addEventListener("htmx:beforeRequest", (event) => event.target.removeAttribute("data-missed"));
   document.addEventListener("htmx:afterSwap", () => offline(false));
 
   // Signed out meanwhile: the sign-in page is a page, not a fragment.
