@@ -2,3 +2,4 @@
 
 TIME_FORMAT = "H:i"
 DATETIME_FORMAT = "N j, Y, H:i"
+BETWEEN_SENTENCES = " "
