@@ -50,6 +50,12 @@ def gap() -> str:
     return str(get_format("BETWEEN_SENTENCES"))
 
 
+@register.simple_tag
+def comma() -> str:
+    """What stands between the names of a list."""
+    return str(get_format("BETWEEN_NAMES"))
+
+
 @register.filter
 def unbroken(name: object) -> SafeString:
     """A short name such as G-168 that stays on one line."""

@@ -189,9 +189,9 @@ def test_a_very_long_title_is_shortened_at_the_head_of_its_page_and_can_be_read_
     assert "Read the whole title" not in client.get(reverse("sku", args=[short.uuid])).content.decode()
 
 
-def test_sentences_are_joined_as_each_language_joins_them():
-    joined = Template("{% load face %}Nothing runs.{% gap %}One worker is ready.")
+def test_sentences_and_names_are_joined_as_each_language_joins_them():
+    joined = Template("{% load face %}Nothing runs.{% gap %}German{% comma %}English.")
     with override("en"):
-        assert joined.render(Context()) == "Nothing runs. One worker is ready."
+        assert joined.render(Context()) == "Nothing runs. German, English."
     with override("zh-hans"):
-        assert joined.render(Context()) == "Nothing runs.One worker is ready."
+        assert joined.render(Context()) == "Nothing runs.German、English."
