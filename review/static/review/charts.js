@@ -92,7 +92,7 @@
       ticks: { ...ticks, autoSkip: !across, callback(value) { return short(this.getLabelForValue(value), across ? 28 : 16); } },
     };
     const datasets = share
-      ? [{ type: "line", label: columns[0].name, data: columns[0].values, showLine: false, pointRadius: 5, pointHoverRadius: 7,
+      ? [{ type: "line", label: columns[0].name, data: columns[0].values, showLine: false, clip: false, pointRadius: 5, pointHoverRadius: 7,
            backgroundColor: colour("accent"), borderColor: colour("accent") }]
       : columns.map((column, n) => ({
           label: column.name, data: column.values, borderWidth: kind === "stacked" && columns.length > 1 ? { top: 1 } : 0, borderColor: colour("paper"),
