@@ -13,7 +13,7 @@
     probe.style.color = name.includes("(") ? name : `var(--${name})`;
     return getComputedStyle(probe).color;
   };
-  const shade = (place, of) => colour(`color-mix(in oklab, var(--accent) ${Math.round(100 - (75 * place) / Math.max(1, of - 1))}%, var(--paper))`);
+  const shade = (place, of) => colour(`color-mix(in oklab, var(--accent) ${Math.round(100 - (60 * place) / Math.max(1, of - 1))}%, var(--paper))`);
 
   const read = (figure) => {
     const heads = [...figure.querySelectorAll("thead th")];
