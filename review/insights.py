@@ -159,7 +159,7 @@ def _bands(verdicts: figures.Verdicts) -> Chart:
         for band, counts in bands.items():
             total[int(band)] = [one + other for one, other in zip(total[int(band)], counts, strict=True)]
     rows = [share(f"{band / figures.COARSE:.2f}–{(band + 1) / figures.COARSE:.2f}", total[band]) for band in sorted(total)]
-    note = _("Of what people decided, with 95 % intervals. A score that means what it says rises with its share.")
+    note = _("Of what people decided, with 95 % intervals. Where a score means what it says, the share rises with it.")
     return shares("bands", _("How often people say same, by score"), _("Score"), rows, note, kind="interval")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from django.utils.formats import get_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -88,7 +89,8 @@ def words(old: str, new: str) -> Iterator[Part]:
 def said(field: str, value: Any) -> str:
     """A field's value as the page writes it."""
     if field == "guards":
-        return ", ".join(str(PolicyVersion.Guard(kind).label) for kind in value if kind in PolicyVersion.Guard.values) or _("none")
+        kinds = [str(PolicyVersion.Guard(kind).label) for kind in value if kind in PolicyVersion.Guard.values]
+        return get_format("BETWEEN_NAMES").join(kinds) or _("none")
     if field in CHOICES:
         return str(CHOICES[field](value).label)
     if field in ("second_share", "check_share"):

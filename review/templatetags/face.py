@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import get_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -41,6 +42,18 @@ def ago(moment: datetime | None) -> SafeString | str:
     recent = (timezone.now() - moment).total_seconds() < 60
     said = _("just now") if recent else _("%(span)s ago") % {"span": timesince(moment, depth=1)}
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S %Z"), said)
+
+
+@register.simple_tag
+def gap() -> str:
+    """What stands between two sentences: a space, or nothing after a full-width stop."""
+    return str(get_format("BETWEEN_SENTENCES"))
+
+
+@register.simple_tag
+def comma() -> str:
+    """What stands between the names of a list."""
+    return str(get_format("BETWEEN_NAMES"))
 
 
 @register.filter

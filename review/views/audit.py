@@ -220,7 +220,7 @@ def _changes(held: dict[str, Any]) -> Iterator[str]:
     # PostgreSQL keeps the keys in an order of its own.
     for field in (field for field in policies.FIELDS if field in told):
         found = revisions.difference(field, *told[field])
-        yield str(found.name) if found.parts else f"{found.name}: {found.was} → {found.now}"
+        yield str(found.name) if found.parts else f"{found.name}{gettext(': ')}{found.was} → {found.now}"
 
 
 AUDIT = lists.List(

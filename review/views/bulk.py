@@ -10,6 +10,7 @@ from django.db.models import F, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -202,7 +203,7 @@ def undo(request: HttpRequest, act: uuid.UUID) -> HttpResponse:
     count, left = len(undone.withdrawn), undone.left
     said = ngettext("%(count)s verdict is taken back.", "%(count)s verdicts are taken back.", count) % {"count": count}
     if left:
-        said += " " + ngettext(
+        said += get_format("BETWEEN_SENTENCES") + ngettext(
             "%(count)s was left: it was taken back before, or somebody decided that pair since.",
             "%(count)s were left: they were taken back before, or somebody decided those pairs since.",
             left,

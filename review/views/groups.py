@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -72,7 +73,7 @@ GROUPS = lists.List(
             "languages",
             _("Languages"),
             lambda group: " ".join(group.languages),
-            shown=lambda group: ", ".join(language(code) for code in group.languages),
+            shown=lambda group: get_format("BETWEEN_NAMES").join(language(code) for code in group.languages),
         ),
         Column("sources", _("Sources"), lambda group: ", ".join(group.sources)),
         Column("changed", _("Last changed"), lambda group: group.changed, sort="changed"),

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -57,7 +58,7 @@ PEOPLE = lists.List(
             "languages",
             gettext_lazy("Languages"),
             lambda user: ", ".join(user.languages),
-            shown=lambda user: ", ".join(language(code) for code in user.languages) or _("all"),
+            shown=lambda user: get_format("BETWEEN_NAMES").join(language(code) for code in user.languages) or _("all"),
         ),
         Column(
             "categories",

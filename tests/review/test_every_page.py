@@ -75,6 +75,32 @@ class Text(HTMLParser):
             self.texts.append(data.strip())
 
 
+class Read(Text):
+    """A page's own texts as they are read: what stands in one block is one text, with its white space as a browser draws it."""
+
+    # Not links and buttons: a space keeps what can be pressed apart from what was said.
+    INLINE = {"abbr", "b", "em", "i", "kbd", "small", "span", "strong", "time"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs = [""]
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attributes)
+        self.runs += [""] if tag not in self.INLINE else []
+
+    def handle_endtag(self, tag: str) -> None:
+        super().handle_endtag(tag)
+        self.runs += [""] if tag not in self.INLINE else []
+
+    def handle_data(self, data: str) -> None:
+        self.runs[-1] += "…" if self.skipping and data.strip() else data
+
+    @property
+    def read(self) -> list[str]:
+        return [text for run in self.runs if (text := " ".join(run.split()))]
+
+
 @pytest.fixture
 def pages(client):
     """Every page as an admin sees it, by name."""
@@ -153,3 +179,20 @@ def test_nothing_is_left_in_english_for_chinese_readers(pages):
         if found:
             left[name] = found
     assert not left, "\n".join(f"{name}: {said}" for name, found in left.items() for said in sorted(found))
+
+
+def test_in_chinese_nothing_stands_between_two_sentences(pages):
+    apart: dict[str, set[str]] = {}
+    for name, html in pages("zh-hans").items():
+        page = Read()
+        page.feed(html)
+        if found := {text for text in page.read if re.search(r"[。！？；] ", text)}:
+            apart[name] = found
+    assert not apart, "\n".join(f"{name}: {said}" for name, found in apart.items() for said in sorted(found))
+
+
+def test_two_translated_sentences_are_joined_by_a_gap_and_not_by_white_space():
+    """Also on what the walk does not come to: errors, notices, what is said of a long job."""
+    joined = re.compile(r"""\.(?:["'] %\}|\{% endblocktranslate %\})(?:\{% end\w+ %\})*\s+(?:\{% if [^%]*%\})*\{% (?:block)?translate\b""")
+    templates = Path(__file__).parents[2] / "templates"
+    assert {str(path): found for path in templates.rglob("*.html") if (found := joined.findall(path.read_text()))} == {}

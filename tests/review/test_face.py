@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.template import Context, Template
 from django.urls import reverse
+from django.utils.translation import override
 
 from review import manual, navigation
 from tests import factories
@@ -185,3 +187,11 @@ def test_a_very_long_title_is_shortened_at_the_head_of_its_page_and_can_be_read_
     assert len(re.search(r"<h1[^>]*>([^<]*)</h1>", html)[1]) == 200
     assert long.title in html[html.index("Read the whole title") :]
     assert "Read the whole title" not in client.get(reverse("sku", args=[short.uuid])).content.decode()
+
+
+def test_sentences_and_names_are_joined_as_each_language_joins_them():
+    joined = Template("{% load face %}Nothing runs.{% gap %}German{% comma %}English.")
+    with override("en"):
+        assert joined.render(Context()) == "Nothing runs. German, English."
+    with override("zh-hans"):
+        assert joined.render(Context()) == "Nothing runs.German、English."

@@ -22,6 +22,8 @@ from review import leases, navigation, pictures
 
 WIDTHS = {1440: 900, 390: 844}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--hide-scrollbars"]
+# Those of the documents, in docs/images by these names.
+DOCUMENTS = {"only": ["home", "case", "policy", "groups", "insights"], "languages": ["en"], "themes": ["light"], "widths": [1440]}
 # Pages beneath those of the navigation, and what they are opened with: something that has something to show.
 BENEATH: dict[str, Callable[[], Any]] = {
     "sku": lambda: SKU.objects.filter(membership__group__size__gt=1).values_list("uuid", flat=True).first(),
@@ -45,6 +47,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
         parser.add_argument("--url", help="Where a server answers that runs already, on this database")
+        parser.add_argument("--docs", action="store_true", help="Only the pictures of the documents, by their names: FOLDER is docs/images")
         parser.add_argument("--live-in", action="store_true", help=SUPPRESS)
         parser.add_argument("--only", nargs="+", default=[], metavar="PAGE", help="These pages alone, by their urls' names")
         parser.add_argument("--languages", nargs="+", default=[code for code, _name in settings.LANGUAGES])
@@ -52,6 +55,7 @@ class Command(BaseCommand):
         parser.add_argument("--widths", nargs="+", type=int, default=list(WIDTHS))
 
     def handle(self, *args: Any, **options: Any) -> None:
+        options |= DOCUMENTS if options["docs"] else {}
         try:
             from playwright.sync_api import Error, sync_playwright
         except ImportError:
@@ -84,6 +88,7 @@ class Command(BaseCommand):
         again += ["--url", f"http://localhost:{environment['PORT']}"]
         for name in ("only", "languages", "themes", "widths"):
             again += [f"--{name}", *map(str, options[name])] if options[name] else []
+        again += ["--docs"] if options["docs"] else []
         done = subprocess.run(again, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise CommandError(done.stderr.strip().removeprefix("CommandError: "))
@@ -107,7 +112,8 @@ class Command(BaseCommand):
                     for name, path in paths.items():
                         page.goto(path, wait_until="load")
                         page.wait_for_timeout(300)
-                        page.screenshot(path=options["folder"] / f"{name}-{language}-{theme}-{width}.png")
+                        file = f"{name}.png" if options["docs"] else f"{name}-{language}-{theme}-{width}.png"
+                        page.screenshot(path=options["folder"] / file)
                         taken += 1
                 context.close()
         return taken

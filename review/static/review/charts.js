@@ -13,7 +13,7 @@
     probe.style.color = name.includes("(") ? name : `var(--${name})`;
     return getComputedStyle(probe).color;
   };
-  const shade = (place, of) => colour(`color-mix(in oklab, var(--accent) ${Math.round(100 - (75 * place) / Math.max(1, of - 1))}%, var(--paper))`);
+  const shade = (place, of) => colour(`color-mix(in oklab, var(--accent) ${Math.round(100 - (60 * place) / Math.max(1, of - 1))}%, var(--paper))`);
 
   const read = (figure) => {
     const heads = [...figure.querySelectorAll("thead th")];
@@ -92,7 +92,7 @@
       ticks: { ...ticks, autoSkip: !across, callback(value) { return short(this.getLabelForValue(value), across ? 28 : 16); } },
     };
     const datasets = share
-      ? [{ type: "line", label: columns[0].name, data: columns[0].values, showLine: false, pointRadius: 5, pointHoverRadius: 7,
+      ? [{ type: "line", label: columns[0].name, data: columns[0].values, showLine: false, clip: false, pointRadius: 5, pointHoverRadius: 7,
            backgroundColor: colour("accent"), borderColor: colour("accent") }]
       : columns.map((column, n) => ({
           label: column.name, data: column.values, borderWidth: kind === "stacked" && columns.length > 1 ? { top: 1 } : 0, borderColor: colour("paper"),
