@@ -35,10 +35,20 @@ window.review.casePage = ({ outbox }) => {
     return fill(words.next, [title(candidate), all.indexOf(candidate) + 1, all.length]);
   };
 
+  // As `scrollIntoView` to the nearest edge, from which some browsers would let Tab begin, past all that stands before it.
+  const bring = (node) => {
+    const { scrollPaddingTop, scrollPaddingBottom } = getComputedStyle(document.documentElement);
+    const { top, bottom } = node.getBoundingClientRect();
+    const above = top - (parseFloat(scrollPaddingTop) || 0);
+    const below = bottom - (window.innerHeight - (parseFloat(scrollPaddingBottom) || 0));
+    if (above > 0 && below > 0) window.scrollBy(0, Math.min(above, below));
+    else if (above < 0 && below < 0) window.scrollBy(0, Math.max(above, below));
+  };
+
   const drawn = () => {
     shownAt = performance.now();
     const candidate = current();
-    if (candidate) candidate.scrollIntoView({ block: "nearest" });
+    if (candidate) bring(candidate);
   };
 
   const open = (candidate) => {
