@@ -232,8 +232,9 @@ def by_person() -> Chart:
     actors = Actor.objects.select_related("user").in_bulk(chosen)
     columns = [Column(str(actors[actor]) if actor in actors else _("someone who left")) for actor in chosen]
     by_day: dict[date, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
+    named = set(chosen)
     for day, actor, decisions in rows:
-        by_day[day][actor if actor in chosen else None] += decisions
+        by_day[day][actor if actor in named else None] += decisions
     others: list[Any] = []
     if len(totals) > MOST_PEOPLE:
         others, columns = [None], [*columns, Column(_("others"))]

@@ -1,13 +1,19 @@
-"""How scores and languages are written on pages."""
+"""How scores, languages and the rows of lists are written on pages."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 from django import template
-from django.utils.formats import number_format
+from django.utils.formats import localize, number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info, gettext
 
+from review.lists import Cell
+from review.templatetags.face import ago
 from review.templatetags.numbers import in_percent
 
 register = template.Library()
@@ -38,3 +44,25 @@ def language(code: str) -> str:
 def percent(share: float | None) -> str:
     """A share with one decimal; nothing to divide by is a dash."""
     return "–" if share is None or share == "" else in_percent(f"{number_format(round(100 * share, 1), 1)}")
+
+
+@register.simple_tag
+def rows(found: Iterable[tuple[Any, Iterable[Cell]]]) -> SafeString:
+    """The rows of a list with their cells. A template would take three times as long for fifty of them, most of the page's time."""
+    titles: dict[str, str] = {}
+    return format_html_join(
+        "\n", "<tr>{}</tr>", ((format_html_join("", "{}", ((_cell(cell, titles),) for cell in cells)),) for _row, cells in found)
+    )
+
+
+def _cell(cell: Cell, titles: dict[str, str]) -> SafeString:
+    value: Any = "" if cell.value is None else ago(cell.value) if cell.kind == "time" else localize(cell.value)
+    if cell.link and cell.language:
+        value = format_html('<a href="{}" lang="{}">{}</a>', cell.link, cell.language, value)
+    elif cell.link:
+        value = format_html('<a href="{}">{}</a>', cell.link, value)
+    elif cell.language:
+        value = format_html('<span lang="{}">{}</span>', cell.language, value)
+    # Translated once a page, not once a cell.
+    title = titles.get(cell.column.name) or titles.setdefault(cell.column.name, str(cell.column.title))
+    return format_html('<td class="{}" data-label="{}">{}</td>', cell.kind, title, value)
