@@ -132,7 +132,7 @@ class Region:
     ledger: Ledger
     skus: set[int]
     groups: dict[uuid.UUID, Group]
-    conflicts: dict[Edge, Conflict]
+    conflicts: dict[Edge, Standing]
 
 
 def _load(skus: set[int]) -> Region:
@@ -160,11 +160,8 @@ def _load(skus: set[int]) -> Region:
     for edge in apart:
         if found.issuperset(edge):
             ledger.set_reject(edge, True)
-    conflicts = {
-        (row.pair.left_id, row.pair.right_id): row
-        for chunk in _chunks(found)
-        for row in Conflict.objects.select_related("pair").only("decision", "pair__left", "pair__right").filter(pair__left__in=chunk)
-    }
+    rows = Conflict.objects.values_list("pair__left", "pair__right", "pair", "decision")
+    conflicts = {(left, right): Standing(*row) for chunk in _chunks(found) for left, right, *row in rows.filter(pair__left__in=chunk)}
     ledger.conflicts |= conflicts.keys()
     groups = _load_groups(ledger, memberships.values())
     return Region(ledger, ledger.region(skus), groups, conflicts)
@@ -281,15 +278,15 @@ def _arisen(region: Region, here: Mapping[Edge, Standing]) -> dict[int, int]:
     return {pair: decision for pair, decision in sorted(found) if decision is not None}
 
 
-def _is_another(row: Conflict, now: Standing | None) -> bool:
+def _is_another(stored: Standing, now: Standing | None) -> bool:
     """Whether what stands on a conflict's pair is another decision since."""
-    return now is not None and row.decision_id != now.decision
+    return now is not None and stored != now
 
 
 def _store_conflicts(region: Region, here: Mapping[Edge, Standing], arisen: Mapping[int, int]) -> None:
-    over = [row.pk for edge, row in region.conflicts.items() if edge not in region.ledger.conflicts or _is_another(row, here.get(edge))]
+    over = [row.pair for edge, row in region.conflicts.items() if edge not in region.ledger.conflicts or _is_another(row, here.get(edge))]
     if over:
-        Conflict.objects.filter(pk__in=over).delete()
+        Conflict.objects.filter(pair__in=over).delete()
     Conflict.objects.bulk_create([Conflict(pair_id=pair, decision_id=decision) for pair, decision in arisen.items()])
 
 

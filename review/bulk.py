@@ -22,8 +22,8 @@ from review.models import HeldSKU
 MOST_PAIRS = 500
 EXAMPLES = 10
 READ = (
-    *("left", "right", "query", "in_review", "stage", "left__text_hash", "right__text_hash"),
-    *("score__probability", "policy__reasons", "standing__verdict"),
+    *("left", "right", "query", "standing", "in_review", "stage", "probability"),
+    *("left__text_hash", "right__text_hash", "policy__reasons"),
 )
 WHY: dict[str, Promise] = {
     "changed": _("closed or moved on since the list was read"),
@@ -110,7 +110,7 @@ def decide(*, pair_ids: Sequence[int], verdict: str, user: User, digest: str, re
 
 def read(pairs: QuerySet[Pair], *, texts: bool = False) -> QuerySet[Pair]:
     """Pairs with what a preview is made of; the whole `texts` of their listings only where they are compared."""
-    found = pairs.select_related(None).select_related("left", "right", "score", "policy", "standing")
+    found = pairs.select_related(None).select_related("left", "right", "policy")
     return found if texts else found.only(*READ)
 
 
@@ -148,4 +148,4 @@ def _digest(verdict: str, reject_reason: str, seen: list[tuple[object, ...]], ef
 def _doubtful(pairs: Sequence[Pair], verdict: str) -> list[int]:
     """The pairs' ids, the likeliest to be wrong first: what the model holds least for the verdict."""
     sign = 1 if verdict == Decision.Verdict.ACCEPT else -1
-    return [pair.pk for pair in sorted(pairs, key=lambda pair: (sign * (pair.score.probability if pair.score else 0.0), pair.pk))]
+    return [pair.pk for pair in sorted(pairs, key=lambda pair: (sign * (pair.probability or 0.0), pair.pk))]
