@@ -15,6 +15,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -225,7 +226,8 @@ def undo(request: HttpRequest) -> HttpResponse:
     escalated = (pair.stage in FOR_ADMINS) and user.is_admin
     taken = leases.take_case(user, escalated=escalated, query_id=pair.query_id) if pair.in_review else None
     if taken is None or all(shown.pk != pair.pk for shown in taken.pairs):
-        notice += " " + _("The pair is open again as soon as nobody else holds its listings.") if pair.in_review else ""
+        if pair.in_review:
+            notice += get_format("BETWEEN_SENTENCES") + _("The pair is open again as soon as nobody else holds its listings.")
         taken = leases.take_case(user, escalated=escalated)
     return _answer(request, user, taken, Told(notice=notice, current=pair.pk), escalated=escalated)
 
