@@ -205,7 +205,7 @@ def find(uuids: Collection[UUID]) -> dict[str, Run]:
 def name(run: Run) -> str:
     """What a run is, in a line."""
     kind = kind_of(run)
-    return " · ".join(filter(None, (f"{kind.title}{gettext(': ')}{kind.name(run)}", kind.detail(run))))
+    return " · ".join(filter(None, (f"{kind.title}{_(': ')}{kind.name(run)}", kind.detail(run))))
 
 
 def tell(run: Run, *, now: Scoring | None = None) -> Row:
