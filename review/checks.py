@@ -90,7 +90,9 @@ def answer(*, lease: Lease, verdict: str, user: User, seconds: float | None, req
     assert lease.check_pair_id is not None
     said = {"verdict": verdict, "seconds": seconds, "request_id": request_id}
     given, made = CheckAnswer.objects.get_or_create(known_id=lease.check_pair_id, reviewer=user, defaults=said)
-    if not made and CheckAnswer.objects.filter(pk=given.pk, verdict="").update(created_at=timezone.now(), **said):
+    # A press that was taken back may arrive once more.
+    again = not made and (request_id is None or given.request_id != request_id)
+    if again and CheckAnswer.objects.filter(pk=given.pk, verdict="").update(created_at=timezone.now(), **said):
         given.refresh_from_db()
     return given
 
@@ -113,7 +115,7 @@ def take_back(user: User, press: uuid.UUID | None) -> CheckAnswer | None:
     actor = Actor.objects.filter(user=user).values("uuid")
     if not press and Decision.objects.filter(actor__in=actor, created_at__gt=latest.created_at).exists():
         return None
-    CheckAnswer.objects.filter(pk=latest.pk).update(verdict="", first=False, request_id=None)
+    CheckAnswer.objects.filter(pk=latest.pk).update(verdict="", first=False)
     return latest
 
 

@@ -116,6 +116,17 @@ def test_an_answer_given_again_after_undo_counts_for_nothing_since_the_pair_coul
     assert CheckAnswer.objects.get().verdict == ""
 
 
+def test_a_press_that_arrives_again_after_its_undo_is_no_second_answer(client, reviewer, known):
+    leases.take_case(reviewer)
+    request_id = str(uuid.uuid4())
+    press(client, known.pair, "reject", request_id=request_id)
+    client.post(reverse("undo"))
+    assert press(client, known.pair, "reject", request_id=request_id).status_code == 200
+    assert CheckAnswer.objects.get().verdict == ""
+    press(client, known.pair, "accept")
+    assert CheckAnswer.objects.get().verdict == "accept"
+
+
 def test_undo_after_a_later_verdict_takes_that_back_first(client, reviewer, known):
     client.get(reverse("case"))
     answer = press(client, known.pair, "accept")
