@@ -14,7 +14,11 @@ from alignment.models import Decision, Pair, User
 @dataclass(frozen=True)
 class Effect:
     """What an act does: pairs decided, groups made, joined to another, changed otherwise and dissolved; conflicts that arise (their pairs'
-    ids), and the other open pairs that it settles."""
+    ids), and the other open pairs that it settles.
+
+    Groups are told by their members before and after, as a person sees them. Where an act splits and joins at once, the change feed can
+    count otherwise: there an id goes by the homes of its members.
+    """
 
     decided: int
     made: int

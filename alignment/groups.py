@@ -275,7 +275,11 @@ def _arisen(region: Region, here: Mapping[Edge, Standing]) -> dict[int, int]:
         sides = {"left__in": {edge[0] for edge in elsewhere}, "right__in": {edge[1] for edge in elsewhere}}
         rows = Pair.objects.filter(**sides).values_list("left", "right", "pk", "standing")
         found |= {Standing(pair, decision) for left, right, pair, decision in rows if (left, right) in elsewhere}
-    return {pair: decision for pair, decision in sorted(found) if decision is not None}
+    arisen: dict[int, int] = {}
+    for pair, decision in sorted(found, key=lambda one: one.pair):
+        assert decision is not None, "a conflict stands on an accept"
+        arisen[pair] = decision
+    return arisen
 
 
 def _is_another(stored: Standing, now: Standing | None) -> bool:

@@ -69,6 +69,8 @@ def preview(*, found: Sequence[Pair], asked: int, verdict: str, user: User, reje
 
     Nothing is locked, so that nobody's verdict waits for it: the act itself looks again. Raises DecisionError.
     """
+    # In the act's own order, whatever that of the list is: accepts join in it.
+    found = sorted(found, key=lambda pair: pair.pk)
     kept = [pair for pair in found if not agreeing or _agree(pair)]
     pairs, left_out = _takeable(kept, user=user, verdict=verdict, reject_reason=reject_reason)
     left_out.update(changed=asked - len(found), facts=len(found) - len(kept))
@@ -96,7 +98,7 @@ def decide(*, pair_ids: Sequence[int], verdict: str, user: User, digest: str, re
     asked = set(pair_ids[:MOST_PAIRS])
     with transaction.atomic():
         logbook.lock()
-        pairs, left_out = _takeable(decisions.for_update(asked), verdict=verdict, user=user, reject_reason=reject_reason)
+        pairs, _left_out = _takeable(decisions.for_update(asked), verdict=verdict, user=user, reject_reason=reject_reason)
         seen = _seen(pairs)
         effect = bulk.apply(pairs=pairs, verdict=verdict, user=user, act=act, reject_reason=reject_reason)
         same = len(pairs) == len(asked) > 0 and _digest(verdict, reject_reason, seen, effect) == digest
@@ -104,8 +106,9 @@ def decide(*, pair_ids: Sequence[int], verdict: str, user: User, digest: str, re
             transaction.set_rollback(True)
     if same:
         return Done(act, effect)
-    found = list(read(Pair.objects.filter(pk__in=asked)).order_by("pk"))
-    return preview(found=found, asked=len(asked), verdict=verdict, user=user, reject_reason=reject_reason)
+    return preview(
+        found=list(read(Pair.objects.filter(pk__in=asked))), asked=len(asked), verdict=verdict, user=user, reject_reason=reject_reason
+    )
 
 
 def read(pairs: QuerySet[Pair], *, texts: bool = False) -> QuerySet[Pair]:

@@ -112,6 +112,12 @@ def test_what_the_preview_tells_is_what_happens(client, admin):
     assert AuditEvent.objects.get(action="decide in bulk").detail["pairs"] == 3
 
 
+def test_what_was_previewed_in_any_order_is_done(client, admin):
+    triangle()
+    assert press(client, look(client, sort="-pair")).status_code == 302
+    assert verdicts() == ["accept"] * 3
+
+
 def test_it_tells_what_is_settled_besides(client, admin):
     a, b, c = (factories.make_sku() for _ in range(3))
     joined, asked, besides = (factories.make_pair(score, left=x, right=y) for score, x, y in ((0.8, b, c), (0.8, a, b), (0.75, a, c)))
