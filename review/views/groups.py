@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,48 +27,66 @@ from review.templatetags.listings import language
 from review.views.skus import categories, in_category, languages, of_source, sources
 
 STREAMED = {"csv": ("text/csv; charset=utf-8", export.as_csv), "ndjson": ("application/x-ndjson", export.as_ndjson)}
+FEW_SKUS = 10_000
+COUNTED_BY_MEMBER = 100
 
 
-def _with_member(rows: QuerySet[Any], members: QuerySet[Membership]) -> QuerySet[Any]:
-    return rows.filter(Exists(members))
+def _with_member(rows: QuerySet[Any], skus: QuerySet[SKU]) -> QuerySet[Any]:
+    """Groups that one of these SKUs is in. Found from the SKUs where they are few; of many SKUs each group is asked as the list comes to
+    it, and soon enough are found."""
+    count = skus.order_by().values("pk")[: FEW_SKUS + 1].count()
+    if not count:
+        return rows.none()
+    if count > FEW_SKUS:
+        return rows.filter(Exists(Membership.objects.filter(group=OuterRef("pk"), sku__in=skus)))
+    # One look-up a SKU: of a join PostgreSQL guesses that all memberships are read sooner than some thousands looked up.
+    homes = skus.order_by().values(of_group=Subquery(Membership.objects.filter(sku=OuterRef("pk")).values("group")))
+    return rows.filter(_Among(F("pk"), Subquery(homes)))
+
+
+class _Among(Func):
+    """Whether the first is among the rows of a query: as an array on PostgreSQL, which then looks each of them up."""
+
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY(ARRAY"
+    output_field = BooleanField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="%(expressions)s", arg_joiner=" IN ", **context)
 
 
 def _of_source(rows: QuerySet[Any], name: str) -> QuerySet[Any]:
-    return _with_member(rows, of_source(Membership.objects.filter(group=OuterRef("pk")), name, "sku__source"))
+    return _with_member(rows, of_source(SKU.objects.all(), name))
 
 
 def _of_language(rows: QuerySet[Any], code: str) -> QuerySet[Any]:
-    return _with_member(rows, Membership.objects.filter(group=OuterRef("pk"), sku__language=code))
+    return _with_member(rows, SKU.objects.filter(language=code))
 
 
 def _of_category(rows: QuerySet[Any], path: str) -> QuerySet[Any]:
-    return _with_member(rows, in_category(Membership.objects.filter(group=OuterRef("pk")), path, field="sku__category"))
+    return _with_member(rows, in_category(SKU.objects.all(), path))
 
 
 def _complete(rows: list[Any]) -> None:
     """Each group's languages and sources, a listing to know it by, and when it changed."""
-    members: dict[int, list[Membership]] = {row.pk: [] for row in rows}
-    for membership in Membership.objects.filter(group__in=rows).select_related("sku__source").order_by("sku_id"):
-        if membership.group_id:
-            members[membership.group_id].append(membership)
+    members: dict[int, list[tuple[str, str, str]]] = {row.pk: [] for row in rows}
+    told = ("group", "sku__title", "sku__language", "sku__source__name")
+    for group, *member in Membership.objects.filter(group__in=list(members)).order_by("sku_id").values_list(*told):
+        members[group].append(tuple(member))
     changed = dict(Decision.objects.filter(pk__in={row.changed_at for row in rows}).values_list("pk", "created_at"))
     for row in rows:
-        skus = [membership.sku for membership in members[row.pk]]
-        row.example = skus[0] if skus else None
-        row.languages = sorted({sku.language for sku in skus if sku.language})
-        row.sources = sorted({sku.source.name for sku in skus})
+        skus = members[row.pk]
+        row.example = Text(*skus[0][:2]) if skus else ""
+        row.languages = sorted({code for _title, code, _source in skus if code})
+        row.sources = sorted({source for _title, _code, source in skus})
         row.changed = changed.get(row.changed_at)
-
-
-def _example(group: Any) -> Text | str:
-    return Text(group.example.title, group.example.language) if group.example else ""
 
 
 GROUPS = lists.List(
     name="groups",
     columns=[
         Column("name", _("Group"), str, shown=unbroken, link=lambda group: reverse("group", args=[group.uuid])),
-        Column("example", _("One of its listings"), _example),
+        Column("example", _("One of its listings"), lambda group: group.example),
         Column("size", _("SKUs"), lambda group: group.size, sort="size"),
         Column(
             "languages",
@@ -95,7 +114,10 @@ GROUPS = lists.List(
 @reviewer_required
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    return lists.respond(request, GROUPS, Group.objects.filter(size__gt=0), template="review/groups.html")
+    # Where each group is asked for a member, counting is what would take long.
+    by_member = any(request.GET.get(one.name) for one in GROUPS.filters)
+    shape = replace(GROUPS, counted=COUNTED_BY_MEMBER) if by_member else GROUPS
+    return lists.respond(request, shape, Group.objects.filter(size__gt=0), template="review/groups.html")
 
 
 @never_cache
