@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -46,8 +46,7 @@ def _score(bound: str) -> Any:
 
 
 def _same_gtin(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-    same = Q(left__gtin=F("right__gtin")) & ~Q(left__gtin="")
-    return rows.filter(same if value == "same" else ~same)
+    return rows.filter(same_gtin=value == "same")
 
 
 def listing(sku: Any) -> Text:
