@@ -356,19 +356,20 @@ def progress() -> dict[str, int]:
 
     Nearly all of a large catalogue are scored: they are what is left of all, and of all the old ones are counted now and then.
     """
-    last_old, old = cache.get(OLD_SETS) or _count_old_sets()
+    last, old = cache.get(OLD_SETS) or (_last_old_set(), None)
     sets = CandidateSet.objects.order_by()
+    parts = {"newer": Q(pk__gt=last)} | ({"old": Q(pk__lte=last)} if old is None else {})
+    of_all = [sets.filter(part).annotate(of=Value(name)).values_list("of").annotate(count=Count("pk")) for name, part in parts.items()]
     others = sets.filter(status__in=NOT_SCORED).values_list("status").annotate(count=Count("pk"))
-    newer = sets.filter(pk__gt=last_old).annotate(of=Value("newer")).values_list("of").annotate(count=Count("pk"))
-    counted = dict(others.union(newer, all=True))
+    counted = dict(others.union(*of_all, all=True))
+    if old is None:
+        old = counted["old"]
+        cache.set(OLD_SETS, (last, old), OLD_SETS_SECONDS)
     counts = {status: counted.get(status, 0) for status in NOT_SCORED}
     return counts | {Status.SCORED.value: max(0, old + counted["newer"] - sum(counts.values()))}
 
 
-def _count_old_sets() -> tuple[int, int]:
-    """The last id of the sets that are old, and how many these are: no set is taken out, and none comes among them any more."""
+def _last_old_set() -> int:
+    """No set is ever taken out, and up to this one none comes any more."""
     newest = CandidateSet.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    last = max(0, newest - NEW_SETS)
-    found = last, CandidateSet.objects.filter(pk__lte=last).count() if last else 0
-    cache.set(OLD_SETS, found, OLD_SETS_SECONDS)
-    return found
+    return max(0, newest - NEW_SETS)
