@@ -9,14 +9,14 @@ from typing import Any
 
 from django.db.models import Q
 
-from alignment import decisions, facts, open_pairs
+from alignment import decisions, facts, logbook, open_pairs
 from alignment.models import SKU, Candidate, CandidateSet, Decision, Pair
 from alignment.policies import Policies
 from alignment.routing import agree, guarded, route
 
 Status = CandidateSet.Status
 MOST_UPDATES = 20
-ROUTED = {"route", "guard", "score", "reverse_score", "policy", "query", "category", *open_pairs.FIELDS}
+ROUTED = {"route", "guard", "score", "reverse_score", "policy", "query", "category", "same_gtin", *open_pairs.FIELDS}
 WRITTEN = {field.name: field.attname for field in Pair._meta.concrete_fields if field.name in ROUTED}
 
 
@@ -55,6 +55,7 @@ def _route_pairs(directions: Mapping[tuple[int, int], Sequence[Candidate]]) -> N
     for edge, candidates in directions.items():
         pair = stored.get(edge) or Pair(query_id=candidates[0].query_id)
         pair.left, pair.right = skus[edge[0]], skus[edge[1]]
+        pair.same_gtin = _same(pair.left.gtin, pair.right.gtin)
         _route_pair(pair, candidates, policies, stated)
         pairs.append(pair)
     open_pairs.refresh(pairs)
@@ -66,6 +67,20 @@ def _route_pairs(directions: Mapping[tuple[int, int], Sequence[Candidate]]) -> N
         .order_by("pk")
     )
     decisions.follow_routes(list(followed), reason="new route")
+
+
+def gtin_changed(sku_ids: Sequence[int]) -> None:
+    """SKUs state another GTIN: their pairs say whether it is the other's. Inside the caller's transaction."""
+    # Whoever routes new pairs of them meanwhile reads them before this waits, or after it ended.
+    logbook.lock()
+    pairs = Pair.objects.filter(Q(left__in=sku_ids) | Q(right__in=sku_ids))
+    for same in (True, False):
+        other = pairs.filter(same_gtin=not same).values_list("pk", "left__gtin", "right__gtin")
+        Pair.objects.filter(pk__in=[pk for pk, left, right in other if _same(left, right) == same]).update(same_gtin=same)
+
+
+def _same(left: str, right: str) -> bool:
+    return bool(left) and left == right
 
 
 def _written(pair: Pair) -> dict[str, Any]:

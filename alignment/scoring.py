@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Length
 from django.utils import timezone
 
@@ -34,6 +35,10 @@ Status = CandidateSet.Status
 MOST_ATTEMPTS = 3
 LOOK_AHEAD = 32
 AT_ONCE = 500
+NOT_SCORED = [status for status in Status.values if status != Status.SCORED]
+# Whoever stores sets commits long before so many ids more are given.
+NEW_SETS = 10_000
+OLD_SETS, OLD_SETS_SECONDS = "old-candidate-sets", 600
 
 
 @dataclass(frozen=True)
@@ -347,7 +352,24 @@ def sku_changed(sku_ids: Sequence[int]) -> None:
 
 
 def progress() -> dict[str, int]:
-    """How many sets stand in each status."""
-    counts = dict.fromkeys(Status.values, 0)
-    counts |= dict(CandidateSet.objects.values_list("status").annotate(count=Count("id")).order_by())
-    return counts
+    """How many sets stand in each status.
+
+    Nearly all of a large catalogue are scored: they are what is left of all, and of all the old ones are counted now and then.
+    """
+    last, old = cache.get(OLD_SETS) or (_last_old_set(), None)
+    sets = CandidateSet.objects.order_by()
+    parts = {"newer": Q(pk__gt=last)} | ({"old": Q(pk__lte=last)} if old is None else {})
+    of_all = [sets.filter(part).annotate(of=Value(name)).values_list("of").annotate(count=Count("pk")) for name, part in parts.items()]
+    others = sets.filter(status__in=NOT_SCORED).values_list("status").annotate(count=Count("pk"))
+    counted = dict(others.union(*of_all, all=True))
+    if old is None:
+        old = counted["old"]
+        cache.set(OLD_SETS, (last, old), OLD_SETS_SECONDS)
+    counts = {status: counted.get(status, 0) for status in NOT_SCORED}
+    return counts | {Status.SCORED.value: max(0, old + counted["newer"] - sum(counts.values()))}
+
+
+def _last_old_set() -> int:
+    """No set is ever taken out, and up to this one none comes any more."""
+    newest = CandidateSet.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return max(0, newest - NEW_SETS)

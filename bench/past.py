@@ -328,6 +328,7 @@ class Past:
     def listings(self) -> None:
         """Of every twentieth case the listings have one GTIN; some are no longer sold; some sets failed, some wait."""
         run("UPDATE alignment_sku SET gtin = lpad(((id - 1) / 3)::text, 14, '0') WHERE (id - 1) / 3 % 20 = 0", [])
+        run("UPDATE alignment_pair SET same_gtin = true WHERE (left_id - 1) / 3 = (right_id - 1) / 3 AND (left_id - 1) / 3 % 20 = 0", [])
         run("UPDATE alignment_sku SET delisted_at = %s WHERE id %% 97 = 0", [self.now])
         run("UPDATE alignment_candidateset SET status = 'parked', error = 'out of memory', attempts = 3 WHERE id % 400 = 0", [])
         run("UPDATE alignment_candidateset SET status = 'pending', scored_at = NULL WHERE id % 100 = 1", [])

@@ -101,7 +101,8 @@ def of(category: Category | None) -> Insights:
     charts = [_histogram(scores, published(category)), _bands(verdicts)]
     if category is None:
         charts += [_routes(), by_person(), ages(whole)]
-    charts += [_languages(verdicts), _categories(category)]
+    each = found if category else list(Figures.objects.exclude(category=None).only("category", "verdicts"))
+    charts += [_languages(verdicts), _categories(each)]
     return Insights(charts, whole.counted_at if whole else None)
 
 
@@ -182,8 +183,7 @@ def _languages(verdicts: figures.Verdicts) -> Chart:
     )
 
 
-def _categories(category: Category | None) -> Chart:
-    found = _subtree(category) if category else list(Figures.objects.exclude(category=None))
+def _categories(found: Sequence[Figures]) -> Chart:
     paths = dict(Category.objects.filter(pk__in=[row.category_id for row in found]).values_list("pk", "path"))
     rows = []
     for row in found:

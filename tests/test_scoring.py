@@ -6,6 +6,9 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from alignment import scoring
@@ -90,6 +93,24 @@ def test_a_parked_set_can_be_retried() -> None:
     CandidateSet.objects.update(status=Status.PARKED, attempts=3, error="bad")
     assert scoring.retry(sets=CandidateSet.objects.filter(pk=made.pk), user=make_admin()) == 1
     assert claim()[0].pk == made.pk
+
+
+def test_progress_counts_every_set_though_old_ones_are_counted_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "NEW_SETS", 2)
+    assert set(scoring.progress().values()) == {0}
+    statuses = ["pending", "scored", "parked", "scored"]
+    sets = [make_set(make_sku(), [make_sku()]) for _ in statuses]
+    for one, status in zip(sets, statuses, strict=True):
+        CandidateSet.objects.filter(pk=one.pk).update(status=status)
+    cache.delete(scoring.OLD_SETS)
+    assert scoring.progress() == {"pending": 1, "claimed": 0, "scored": 2, "parked": 1, "aside": 0}
+    assert cache.get(scoring.OLD_SETS) == (sets[1].pk, 2)
+    make_set(make_sku(), [make_sku()])
+    CandidateSet.objects.filter(pk=sets[0].pk).update(status="scored")
+    CandidateSet.objects.filter(pk=sets[3].pk).update(status="pending")
+    with CaptureQueriesContext(connection) as queries:
+        assert scoring.progress() == {"pending": 2, "claimed": 0, "scored": 2, "parked": 1, "aside": 0}
+    assert len(queries) == 1
 
 
 def test_a_late_result_stores_its_scores_and_nothing_else() -> None:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from alignment import rendering, scoring, search, wake_ups
+from alignment import pair_routes, rendering, scoring, search, wake_ups
 from alignment.importing import language
 from alignment.importing.rows import Listing
 from alignment.models import SKU, Source, TextVersion
@@ -74,6 +74,7 @@ def upsert(*, source: Source, listings: Sequence[Listing], categories: Mapping[s
     said: list[TextVersion] = []
     other_text: list[int] = []
     other_policy: list[int] = []
+    other_gtin: list[int] = []
     now = timezone.now()
     for listing in listings:
         sku = known.get(listing.external_id)
@@ -85,7 +86,7 @@ def upsert(*, source: Source, listings: Sequence[Listing], categories: Mapping[s
             continue
         else:
             changed.append(sku)
-        before = (sku.text_hash, sku.category_id, sku.language)
+        before, gtin = (sku.text_hash, sku.category_id, sku.language), sku.gtin
         texts = {"title": sku.title, "description": sku.description, "attributes": sku.attributes}
         fill(sku, listing, categories[listing.category], guessed.get(listing.external_id, ""))
         sku.content_hash, sku.text_hash, sku.delisted_at, sku.updated_at = content, rendering.text_hash(sku), None, now
@@ -94,11 +95,15 @@ def upsert(*, source: Source, listings: Sequence[Listing], categories: Mapping[s
             said.append(TextVersion(sku=sku, text_hash=before[0], replaced_at=now, **texts))
         elif sku.pk is not None and (sku.category_id, sku.language) != before[1:]:
             other_policy.append(sku.pk)
+        if sku.pk is not None and sku.gtin != gtin:
+            other_gtin.append(sku.pk)
     SKU.objects.bulk_create(new)
     # Some ten times faster than bulk_update, and no other writer may wait long.
     SKU.objects.bulk_create(changed, update_conflicts=True, unique_fields=["pk"], update_fields=FIELDS)
     TextVersion.objects.bulk_create(said)
     search.index([*new, *changed])
+    if other_gtin:
+        pair_routes.gtin_changed(other_gtin)
     if other_text:
         scoring.sku_changed(other_text)
     if other_policy:

@@ -80,6 +80,7 @@ class Pair(models.Model):
     implied = models.CharField(max_length=9, choices=Implied.choices, default=Implied.NOT, db_default="", blank=True)
     guard = models.CharField(max_length=200, blank=True, db_default="", help_text="Kinds of facts in conflict that kept it from accept")
     languages = models.CharField(max_length=40, blank=True, db_default="", help_text="Both SKUs' languages, sorted, as en|zh")
+    same_gtin = models.BooleanField(default=False, db_default=False, help_text="Both SKUs state one GTIN")
     priority = models.SmallIntegerField(default=0, db_default=0)
     order_key = models.FloatField(default=0.0, db_default=0.0, help_text="Its place among pairs of one priority, by its policy's order")
     probability = models.FloatField(null=True, blank=True, help_text="Its score's, as it was when it was last opened or routed")
@@ -122,6 +123,7 @@ class Pair(models.Model):
             models.Index(fields=["probability", "id"], condition=Q(in_review=True), name="open_pairs_by_score"),
             models.Index(fields=["id"], condition=Q(in_review=True), name="open_pairs_by_id"),
             models.Index(fields=["id"], condition=Q(in_review=True) & ~Q(guard=""), name="guarded_open_pairs"),
+            models.Index(fields=["id"], condition=Q(in_review=True, same_gtin=True), name="open_pairs_of_one_gtin"),
             models.Index(
                 fields=["due_since", "id"],
                 condition=Q(in_review=True, stage__in=["adjudication", "escalated"]),

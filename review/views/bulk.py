@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from alignment import catalogue, decisions, implied, opinions
-from alignment.models import AuditEvent, Decision, Pair
+from alignment.models import SKU, AuditEvent, Decision, Pair
 from review import bulk, history, keyset, lists
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import admin_required, person
@@ -25,6 +25,7 @@ from review.views.skus import categories, in_category, of_source, sources
 
 RECENT = 5
 SHOWN = 50
+TEXTS = ("left__description", "right__description", "left__attributes", "right__attributes")
 VERDICTS = (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT)
 
 
@@ -46,24 +47,27 @@ def _score(bound: str) -> Any:
 
 
 def _same_gtin(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-    same = Q(left__gtin=F("right__gtin")) & ~Q(left__gtin="")
-    return rows.filter(same if value == "same" else ~same)
+    return rows.filter(same_gtin=value == "same")
 
 
 def listing(sku: Any) -> Text:
     return Text(sku.title, sku.language)
 
 
-def candidate(pair: Pair) -> Any:
+def query(pair: Pair) -> SKU:
+    return pair.left if pair.query_id == pair.left_id else pair.right
+
+
+def candidate(pair: Pair) -> SKU:
     return pair.right if pair.query_id == pair.left_id else pair.left
 
 
 OPEN = lists.List(
     name="open-pairs",
     columns=[
-        Column("query", gettext_lazy("Query"), lambda pair: listing(pair.query), link=lambda pair: reverse("pair", args=[pair.pk])),
+        Column("query", gettext_lazy("Query"), lambda pair: listing(query(pair)), link=lambda pair: reverse("pair", args=[pair.pk])),
         Column("candidate", gettext_lazy("Candidate"), lambda pair: listing(candidate(pair))),
-        Column("sources", gettext_lazy("Sources"), lambda pair: f"{pair.query.source.name} / {candidate(pair).source.name}"),
+        Column("sources", gettext_lazy("Sources"), lambda pair: f"{query(pair).source.name} / {candidate(pair).source.name}"),
         Column(
             "score",
             gettext_lazy("Score"),
@@ -106,7 +110,7 @@ OPEN = lists.List(
 
 def _open() -> QuerySet[Pair]:
     """What can be decided in bulk: whatever waits for a first verdict, or for an admin after everybody was unsure."""
-    read = ("query__source", "left__source", "right__source", "category", "score")
+    read = ("left__source", "right__source", "category", "score")
     return Pair.objects.filter(in_review=True, stage__in=implied.ASKED).select_related(*read)
 
 
@@ -114,7 +118,7 @@ def _open() -> QuerySet[Pair]:
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
     context = {"reasons": Decision.RejectReason.choices, "most": bulk.MOST_PAIRS, "recent": _recent()}
-    return lists.respond(request, OPEN, _open(), template="review/bulk.html", context=context)
+    return lists.respond(request, OPEN, _open().defer(*TEXTS), template="review/bulk.html", context=context)
 
 
 @never_cache

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,8 +20,9 @@ from django.views.decorators.http import require_GET
 
 from alignment import export
 from alignment import groups as confirmed
-from alignment.models import SKU, Decision, Group, Membership
+from alignment.models import SKU, Category, Decision, Group, Membership
 from review import grouped, lists, secrecy
+from review.desk import COUNTED, Bounded
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import person, reviewer_required
 from review.templatetags.face import unbroken
@@ -26,48 +30,61 @@ from review.templatetags.listings import language
 from review.views.skus import categories, in_category, languages, of_source, sources
 
 STREAMED = {"csv": ("text/csv; charset=utf-8", export.as_csv), "ndjson": ("application/x-ndjson", export.as_ndjson)}
+FEW_SKUS = COUNTED
+MANY = FEW_SKUS + 1
+COUNTED_BY_MEMBER = 100
 
 
-def _with_member(rows: QuerySet[Any], members: QuerySet[Membership]) -> QuerySet[Any]:
-    return rows.filter(Exists(members))
+# The SKUs that a filter means.
+MEANT: dict[str, Callable[[QuerySet[SKU], str], QuerySet[SKU]]] = {
+    "source": of_source,
+    "language": lambda skus, code: skus.filter(language=code),
+    "category": in_category,
+}
 
 
-def _of_source(rows: QuerySet[Any], name: str) -> QuerySet[Any]:
-    return _with_member(rows, of_source(Membership.objects.filter(group=OuterRef("pk")), name, "sku__source"))
+def _with_member(rows: QuerySet[Any], value: str, *, name: str, skus: QuerySet[SKU] | None = None, count: int = MANY) -> QuerySet[Any]:
+    """Groups that one of these SKUs, or of those that the filter means, is in. Found from the SKUs where these are few; of many SKUs each
+    group is asked as the list comes to it, and soon enough are found."""
+    skus = MEANT[name](SKU.objects.all(), value) if skus is None else skus
+    if not count:
+        return rows.none()
+    if count > FEW_SKUS:
+        return rows.filter(Exists(Membership.objects.filter(group=OuterRef("pk"), sku__in=skus)))
+    # One look-up a SKU: of a join PostgreSQL guesses that all memberships are read sooner than some thousands looked up.
+    homes = skus.order_by().values(of_group=Subquery(Membership.objects.filter(sku=OuterRef("pk")).values("group")))
+    return rows.filter(_Among(F("pk"), Subquery(homes)))
 
 
-def _of_language(rows: QuerySet[Any], code: str) -> QuerySet[Any]:
-    return _with_member(rows, Membership.objects.filter(group=OuterRef("pk"), sku__language=code))
+class _Among(Func):
+    """Whether the first is among the rows of a query: as an array on PostgreSQL, which then looks each of them up."""
 
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY(ARRAY"
+    output_field = BooleanField()
 
-def _of_category(rows: QuerySet[Any], path: str) -> QuerySet[Any]:
-    return _with_member(rows, in_category(Membership.objects.filter(group=OuterRef("pk")), path, field="sku__category"))
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="%(expressions)s", arg_joiner=" IN ", **context)
 
 
 def _complete(rows: list[Any]) -> None:
     """Each group's languages and sources, a listing to know it by, and when it changed."""
-    members: dict[int, list[Membership]] = {row.pk: [] for row in rows}
-    for membership in Membership.objects.filter(group__in=rows).select_related("sku__source").order_by("sku_id"):
-        if membership.group_id:
-            members[membership.group_id].append(membership)
-    changed = dict(Decision.objects.filter(pk__in={row.changed_at for row in rows}).values_list("pk", "created_at"))
+    members: dict[int, list[tuple[str, str, str]]] = {row.pk: [] for row in rows}
+    told = ("group", "sku__title", "sku__language", "sku__source__name")
+    for group, *member in Membership.objects.filter(group__in=list(members)).order_by("sku_id").values_list(*told):
+        members[group].append(tuple(member))
     for row in rows:
-        skus = [membership.sku for membership in members[row.pk]]
-        row.example = skus[0] if skus else None
-        row.languages = sorted({sku.language for sku in skus if sku.language})
-        row.sources = sorted({sku.source.name for sku in skus})
-        row.changed = changed.get(row.changed_at)
-
-
-def _example(group: Any) -> Text | str:
-    return Text(group.example.title, group.example.language) if group.example else ""
+        skus = members[row.pk]
+        row.example = Text(*skus[0][:2]) if skus else ""
+        row.languages = sorted({code for _title, code, _source in skus if code})
+        row.sources = sorted({source for _title, _code, source in skus})
 
 
 GROUPS = lists.List(
     name="groups",
     columns=[
         Column("name", _("Group"), str, shown=unbroken, link=lambda group: reverse("group", args=[group.uuid])),
-        Column("example", _("One of its listings"), _example),
+        Column("example", _("One of its listings"), lambda group: group.example),
         Column("size", _("SKUs"), lambda group: group.size, sort="size"),
         Column(
             "languages",
@@ -83,19 +100,37 @@ GROUPS = lists.List(
     sorts=[Sort("changed", _("Last changed"), "changed_at"), Sort("size", _("SKUs"), "size")],
     first="-changed",
     filters=[
-        Filter("source", _("Source"), _of_source, choices=sources),
-        Filter("language", _("Language"), _of_language, choices=languages),
-        Filter("category", _("Category"), _of_category, suggestions=categories),
+        Filter("source", _("Source"), partial(_with_member, name="source"), choices=sources),
+        Filter("language", _("Language"), partial(_with_member, name="language"), choices=languages),
+        Filter("category", _("Category"), partial(_with_member, name="category"), suggestions=categories),
     ],
     complete=_complete,
     counted=500,
 )
 
 
+def _knowing_how_many(chosen: dict[str, str]) -> lists.List:
+    """The list, where its filters know how many SKUs each means: of all of them in one query."""
+    if not chosen:
+        return GROUPS
+    meant = {name: MEANT[name](SKU.objects.all(), value) for name, value in chosen.items()}
+    amounts = {f"of_{name}": Bounded(skus) for name, skus in meant.items()}
+    known = Category.objects.filter(parent=None).annotate(**amounts).values(*amounts).get()
+    narrow = {
+        name: partial(_with_member, name=name, skus=skus, count=known[f"of_{name}"] or 0)  # Of no source at all nothing is counted.
+        for name, skus in meant.items()
+    }
+    filters = [replace(one, narrow=narrow.get(one.name, one.narrow)) for one in GROUPS.filters]
+    # Where each group is asked for a member, counting is what would take long.
+    return replace(GROUPS, filters=filters, counted=COUNTED_BY_MEMBER)
+
+
 @reviewer_required
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    return lists.respond(request, GROUPS, Group.objects.filter(size__gt=0), template="review/groups.html")
+    made = Decision.objects.filter(pk=OuterRef("changed_at")).values("created_at")
+    shape = _knowing_how_many(lists.read(request, GROUPS).filters)
+    return lists.respond(request, shape, Group.objects.filter(size__gt=0).annotate(changed=Subquery(made)), template="review/groups.html")
 
 
 @never_cache

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from alignment import importing
-from alignment.models import SKU, CandidateSet, ImportRun, RowError, Source
+from alignment.models import SKU, CandidateSet, ImportRun, Pair, RowError, Source
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +133,23 @@ def test_twice_changes_nothing_and_a_changed_text_is_scored_anew(tmp_path: Path)
     assert CandidateSet.objects.get().status == "scored", "a text that folds alike is the same text"
     run(write(tmp_path, "id,title\n1,Kettle 1.7 L\n2,Kettle 0.5 L\n"))
     assert CandidateSet.objects.get().status == "pending"
+
+
+def test_a_pair_knows_whether_both_listings_state_one_gtin(tmp_path: Path) -> None:
+    def same() -> bool:
+        return Pair.objects.get().same_gtin
+
+    run(write(tmp_path, "id,title,gtin\n1,Kettle,4006381333931\n2,Kettle 1.5 L,4006381333931\n3,Pad,\n"))
+    left, right, _pad = SKU.objects.order_by("pk")
+    factories.make_set(left, [right])
+    factories.score_waiting_sets(0.8)
+    assert same()
+    for gtin, expected in (("", False), ("4006381333931", True), ("9780201379624", False)):
+        run(write(tmp_path, f"id,title,gtin\n1,Kettle,4006381333931\n2,Kettle 1.5 L,{gtin}\n3,Pad,4006381333931\n"))
+        assert same() == expected
+    run(write(tmp_path, "id,title,gtin\n1,Kettle,\n2,Kettle 1.5 L,\n3,Pad,\n"))
+    assert not same(), "no GTIN is not the same one"
+    assert CandidateSet.objects.get().status == "scored"
 
 
 def test_a_complete_feed_delists_what_it_lacks_and_lists_what_returns(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import importlib
 import re
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
 from django.urls import reverse
 from django.utils import timezone
 
@@ -84,8 +86,18 @@ def test_the_list_is_filtered_and_the_preview_takes_what_the_filters_leave(clien
 
 def test_only_those_with_the_same_gtin(client, admin):
     same = factories.make_pair(0.8, left=factories.make_sku(gtin="04006381333931"), right=factories.make_sku(gtin="04006381333931"))
-    factories.make_pair(0.8)
+    other = factories.make_pair(0.8)
     assert form(look(client, gtin="same"))["pairs"] == str(same.pk)
+    assert form(look(client, gtin="other"))["pairs"] == str(other.pk)
+
+
+def test_pairs_stored_before_know_their_gtins_too():
+    gtins = (("04006381333931", "04006381333931"), ("04006381333931", "00000000000017"), ("", ""))
+    pairs = [factories.make_pair(0.8, left=factories.make_sku(gtin=one), right=factories.make_sku(gtin=other)) for one, other in gtins]
+    assert [Pair.objects.get(pk=pair.pk).same_gtin for pair in pairs] == [True, False, False]
+    Pair.objects.update(same_gtin=False)
+    importlib.import_module("alignment.migrations.0032_pairs_of_one_gtin_filled").fill(apps, None)
+    assert [Pair.objects.get(pk=pair.pk).same_gtin for pair in pairs] == [True, False, False]
 
 
 def test_a_preview_changes_nothing(client, admin):

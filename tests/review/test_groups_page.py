@@ -10,6 +10,8 @@ from django.urls import reverse
 
 from alignment import decisions
 from alignment.models import Conflict, Group, Pair
+from review import lists
+from review.views import groups
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -42,10 +44,26 @@ def test_groups_are_listed_with_their_size_languages_and_sources(client, reviewe
     assert (row.size, row.languages, row.sources) == (2, ["en", "zh"], ["Brightcart", "华联商店"])
 
 
-def test_groups_are_filtered_by_what_a_member_is(client, reviewer):
-    join(reviewer, factories.make_sku(language="de")), join(reviewer)
-    for query, count in (({"language": "de"}, 1), ({"source": "Brightcart"}, 2), ({"category": "Nowhere"}, 0)):
+@pytest.mark.parametrize("few", [groups.FEW_SKUS, 0])
+def test_groups_are_filtered_by_what_a_member_is_however_many_skus_are_meant(client, reviewer, monkeypatch, few):
+    monkeypatch.setattr(groups, "FEW_SKUS", few)
+    first = join(reviewer, factories.make_sku(language="de")).left
+    join(reviewer, first, factories.make_sku(language="de")), join(reviewer)
+    factories.make_sku(language="fr")
+    asked = ({"language": "de"}, 1), ({"source": "Brightcart"}, 2), ({"category": "Nowhere"}, 0), ({"language": "fr"}, 0)
+    for query, count in (*asked, ({"language": "de", "source": "Brightcart"}, 1)):
         assert len(client.get(reverse("groups", query=query)).context["list"].rows) == count
+
+
+def test_filtered_groups_are_counted_to_a_hundred(client, reviewer, monkeypatch):
+    monkeypatch.setattr(lists, "ROWS_A_PAGE", 1)
+    for _ in range(3):
+        join(reviewer)
+    for counted, count, more in ((100, 3, False), (2, 2, True)):
+        monkeypatch.setattr(groups, "COUNTED_BY_MEMBER", counted)
+        shown = client.get(reverse("groups", query={"source": "Brightcart"})).context["list"]
+        assert (shown.count, shown.more) == (count, more)
+    assert client.get(reverse("groups", query={"sort": "size"})).context["list"].count == 3
 
 
 def test_without_a_group_it_says_how_one_begins(client, reviewer):
