@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from alignment import catalogue, decisions, implied, opinions
 from alignment.models import SKU, AuditEvent, Decision, Pair
-from review import bulk, history, keyset, lists
+from review import bulk, history, insights, keyset, lists
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import admin_required, person
 from review.templatetags.listings import language, score
@@ -145,7 +146,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     except decisions.DecisionError as error:
         messages.error(request, str(error))
         return redirect(f"{reverse('bulk')}?{choice.query()}")
-    return _preview(request, shown, choice.query(), more=len(found) > len(asked))
+    return _preview(request, shown, choice.query(), filters=_filtered(choice), more=len(found) > len(asked))
 
 
 @never_cache
@@ -216,10 +217,29 @@ def undo(request: HttpRequest, act: uuid.UUID) -> HttpResponse:
     return redirect("bulk-act", act=act)
 
 
+def _filtered(choice: lists.Choice) -> list[tuple[str, str]]:
+    """What the list is filtered by, in words."""
+    found = []
+    for one in OPEN.filters:
+        if value := choice.filters.get(one.name):
+            words = dict(one.choices()) if one.choices and one.name in ("gtin", "guard") else {}
+            said = insights.language_names(value) if one.name == "languages" else words.get(value, value)
+            found.append((str(one.title), str(said)))
+    return found
+
+
 def _preview(
-    request: HttpRequest, shown: bulk.Preview, query: str, *, more: bool = False, changed: bool = False, status: int = 200
+    request: HttpRequest,
+    shown: bulk.Preview,
+    query: str,
+    *,
+    filters: Sequence[tuple[str, str]] = (),
+    more: bool = False,
+    changed: bool = False,
+    status: int = 200,
 ) -> HttpResponse:
     context = {
+        "filters": filters,
         "preview": shown,
         "effect": shown.effect,
         "examples": [(pair, _query_first(pair)) for pair in shown.examples],

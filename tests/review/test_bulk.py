@@ -84,6 +84,13 @@ def test_the_list_is_filtered_and_the_preview_takes_what_the_filters_leave(clien
         assert form(look(client, **fields))["pairs"] == str(wanted.pk)
 
 
+def test_the_preview_says_what_its_pairs_were_filtered_by(client, admin):
+    factories.make_pair(0.8)
+    said = look(client, languages="en|en", score_from="0.7", gtin="other").content.decode()
+    assert all(words in said for words in ("English – English", "0.7", "not the same"))
+    assert "No filter is set" in look(client).content.decode()
+
+
 def test_only_those_with_the_same_gtin(client, admin):
     same = factories.make_pair(0.8, left=factories.make_sku(gtin="04006381333931"), right=factories.make_sku(gtin="04006381333931"))
     other = factories.make_pair(0.8)

@@ -8,9 +8,9 @@
     const box = document.getElementById("offline");
     if (box) box.hidden = !shown;
   };
-  // What asked says so too, where it has words for it.
+  // What asked says so itself, where it has words for it.
   const missed = (event) => {
-    offline(true);
+    if (!event.target.querySelector?.(".missed")) offline(true);
     event.target.toggleAttribute?.("data-missed", true);
   };
   document.addEventListener("htmx:sendError", missed);
