@@ -102,8 +102,8 @@ def test_what_an_act_in_the_audit_was_about(chinese: Client) -> None:
     scoring.retry(sets=CandidateSet.objects.all(), user=admin)
     again = ScoringRun.objects.get()
     found = acts(chinese)
-    assert ("候选商品: 全部商品", f"/runs/{run.uuid}/") in found
-    assert ("导出: CSV · 所有商品组", f"/runs/{export.uuid}/") in found
+    assert ("候选商品：全部商品", f"/runs/{run.uuid}/") in found
+    assert ("导出：CSV · 所有商品组", f"/runs/{export.uuid}/") in found
     assert ("1 个候选集", f"/runs/{again.uuid}/") in found
     assert any(text.startswith("全部类目") for text, _link in found)
     assert any(text.startswith("判定 ") for text, _link in found)
