@@ -34,8 +34,8 @@ class Effect:
 
 def apply(*, pairs: Sequence[Pair], verdict: str, user: User, act: uuid.UUID, reject_reason: str = "") -> Effect:
     """Decide the pairs, and say what that did. Inside a transaction that holds the log. Raises DecisionError."""
-    done = decisions.decide_all(pairs=pairs, verdict=verdict, user=user, act=act, reject_reason=reject_reason)
-    return _effect(done.moved, decided=len(done.decisions), settled=len(done.settled))
+    moved = decisions.decide_all(pairs=pairs, verdict=verdict, user=user, act=act, reject_reason=reject_reason)
+    return _effect(moved, decided=len(pairs))
 
 
 def foresee(*, pairs: Sequence[Pair], verdict: str, reject_reason: str = "") -> Effect:
@@ -44,11 +44,11 @@ def foresee(*, pairs: Sequence[Pair], verdict: str, reject_reason: str = "") -> 
     moved, units = groups.foresee(pairs, verdict)
     edges = {(pair.left_id, pair.right_id) for pair in pairs}
     rejects = edges if verdict == Decision.Verdict.REJECT else ()
-    settled = implied.closing(moved.regrouped | moved.apart, units=units, rejects=rejects)
-    return _effect(moved, decided=len(pairs), settled=len(settled - edges))
+    moved.settled = len(implied.closing(moved.regrouped | moved.apart, units=units, rejects=rejects) - edges)
+    return _effect(moved, decided=len(pairs))
 
 
-def _effect(moved: groups.Moved, *, decided: int, settled: int) -> Effect:
+def _effect(moved: groups.Moved, *, decided: int) -> Effect:
     """A group lives on in the one that has most of its members, and is dissolved where there is none."""
     of_sku = {sku: group for group in moved.after for sku in group}
     heirs: dict[frozenset[int], list[frozenset[int]]] = defaultdict(list)
@@ -62,5 +62,5 @@ def _effect(moved: groups.Moved, *, decided: int, settled: int) -> Effect:
         changed=sum(heir not in lived for heir, lived in heirs.items()),
         dissolved=len(moved.before) - sum(map(len, heirs.values())),
         conflicts=tuple(moved.conflicts),
-        settled=settled,
+        settled=moved.settled,
     )

@@ -46,15 +46,6 @@ class ActUndone:
 
 
 @dataclass(frozen=True)
-class ActDone:
-    """A bulk act: its decisions, what they moved, and the other open pairs that they settled."""
-
-    decisions: list[Decision]
-    moved: groups.Moved
-    settled: list[Pair]
-
-
-@dataclass(frozen=True)
 class Change:
     """A decision about to enter the log, and what stands on its pair once it has."""
 
@@ -73,14 +64,13 @@ def _frozen(pair: Pair, **fields: object) -> Decision:
     return decision
 
 
-def _record(decisions: Sequence[Decision], earlier: Iterable[Decision] | None = None) -> tuple[groups.Moved, list[Pair]]:
+def _record(decisions: Sequence[Decision], earlier: Iterable[Decision] | None = None) -> groups.Moved:
     """Append decisions, in order, bring their pairs and the groups up to date. Inside a transaction that holds the log.
 
-    `earlier` is what the log has on these pairs, in its order, where that was read already. Returns what this moved, and the other open
-    pairs that it settled.
+    `earlier` is what the log has on these pairs, in its order, where that was read already.
     """
     if not decisions:
-        return groups.Moved(), []
+        return groups.Moved()
     histories: dict[int, list[Decision]] = {decision.pair_id: [] for decision in decisions}
     for one in _logged(Q(pair__in=histories)) if earlier is None else earlier:
         histories[one.pair_id].append(one)
@@ -102,7 +92,8 @@ def _record(decisions: Sequence[Decision], earlier: Iterable[Decision] | None = 
         written[pair.pk] |= open_pairs.close_decided(pair)
     open_pairs.write(list(pairs.values()), written)
     closed = open_pairs.save_places([*pairs.values(), *open_pairs.beside(moved, but=pairs)])
-    return moved, [pair for pair in closed if pair.pk not in pairs]
+    moved.settled = sum(pair.pk not in pairs for pair in closed)
+    return moved
 
 
 def _logged(which: Q) -> list[Decision]:
@@ -224,7 +215,7 @@ def check_act(pairs: Iterable[Pair], *, verdict: str, reject_reason: str = "") -
             raise DecisionError(_("Say why they are different: here every “different” needs its reason."))
 
 
-def decide_all(*, pairs: Sequence[Pair], verdict: str, user: User, act: uuid.UUID, reject_reason: str = "") -> ActDone:
+def decide_all(*, pairs: Sequence[Pair], verdict: str, user: User, act: uuid.UUID, reject_reason: str = "") -> groups.Moved:
     """One person's verdict, same or different, on many pairs in one act. Inside a transaction that holds the log; the pairs are from
     `for_update`. Raises DecisionError, with nothing taken.
     """
@@ -236,10 +227,10 @@ def decide_all(*, pairs: Sequence[Pair], verdict: str, user: User, act: uuid.UUI
         _frozen(pair, verdict=verdict, by=By.PERSON, actor=actor, act=act, reason=opinions.BULK, reject_reason=reject_reason)
         for pair in pairs
     ]
-    moved, settled = _record(entries)
-    detail = {"verdict": verdict, "pairs": len(entries), "settled": len(settled)}
+    moved = _record(entries)
+    detail = {"verdict": verdict, "pairs": len(entries), "settled": moved.settled}
     AuditEvent.objects.create(actor=actor, action="decide in bulk", subject=f"act {act}", detail=detail)
-    return ActDone(entries, moved, settled)
+    return moved
 
 
 def _check_asked(pair: Pair, *, verdict: str, user: User) -> None:

@@ -32,13 +32,15 @@ class Step:
 @dataclass
 class Moved:
     """What decisions moved. In SKUs: those whose group has other members now, and those of units kept apart since, or no longer. Then all
-    groups around them before and after, and the accepts that came to conflict, decisions by pair, their ids."""
+    groups around them before and after; the accepts that came to conflict, decisions by pair, their ids; and how many other open pairs are
+    settled, which whoever closes them counts."""
 
     regrouped: set[int] = field(default_factory=set)
     apart: set[int] = field(default_factory=set)
     before: set[frozenset[int]] = field(default_factory=set)
     after: set[frozenset[int]] = field(default_factory=set)
     conflicts: dict[int, int] = field(default_factory=dict)
+    settled: int = 0
 
 
 def accept_key(standing: Decision | None) -> Key | None:

@@ -62,7 +62,7 @@ def main() -> None:
     rows = []
     for who, page, path in asked():
         if not args.only or page in args.only:
-            rows.append({"who": who.role, "page": page, "path": path} | measure(who, path, args.times))
+            rows.append({"who": who.role, "page": page, "path": path.removeprefix("/")} | measure(who, path, args.times))
             tell(rows[-1])
     over = [row for row in rows if row["cpu_ms"] > MOST_MS or row["queries"] > MOST_QUERIES]
     print(f"{len(rows)} requests, of which {len(over)} take more than {MOST_MS} ms or {MOST_QUERIES} queries:")
