@@ -130,7 +130,7 @@ def catalogue_list(request: HttpRequest) -> HttpResponse:
     reader = person(request)
     filters = [replace(one, narrow=partial(_grouped, reader=reader)) if one.name == "group" else one for one in SKUS.filters]
     shown = replace(SKUS, filters=filters, complete=partial(_with_groups, reader=reader))
-    if group := request.GET.get("group"):
+    if group := lists.read(request, shown).filters.get("group"):
         # Each is looked for in two tables. Of what is alone no group is asked for.
         complete = shown.complete if group == "in" else _without_groups
         shown = replace(shown, counted=1_000, complete=complete)

@@ -145,6 +145,8 @@ def test_the_catalogues_filter_by_group_tells_no_more_than_its_column(client, re
     assert inside == with_group and not inside & {asked_later.pair.left, asked_later.pair.right}
     alone, with_group = shown("alone")
     assert not with_group and {asked_later.pair.left, asked_later.pair.right} <= alone
+    # What a filter is asked for is read without the spaces around it.
+    assert shown("%20in%20") == (inside, inside) and shown("%20")[1] == inside
     leases.take_case(reviewer)
     assert shown("in")[0] == inside
     client.force_login(factories.User.objects.get(username="wang"))
