@@ -2,33 +2,55 @@
 
 SQLite's own busy handler sleeps longer each time, up to 100 ms: beside a writer that begins again at once (an import, stored candidates) a
 reviewer's verdict could wait for seconds. Asked for every few milliseconds, the lock is taken when the next transaction ends.
+
+And it sleeps with its connection's mutex held. What the connection left behind may be finalized by another thread's garbage collection,
+which needs that mutex: if that thread is the one that holds the lock, each waits for the other until the time is over. Here nobody waits
+inside SQLite.
+
+Python's sqlite3 asks a connection which error it had, after the fact: another thread that finalizes something of it meanwhile wipes that
+out, and what failed seems done. A transaction therefore looks whether it has begun.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from typing import Any
 
-from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
 RETRY_SECONDS = 0.002
 
 
+class Cursor(base.SQLiteCursorWrapper):
+    """A statement that meets a lock has done nothing, and is tried again until `patience` seconds are over."""
+
+    patience = 0.0
+
+    def execute(self, *args: Any) -> Any:
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                return super().execute(*args)
+            except sqlite3.OperationalError as error:
+                # Extended codes keep the plain one in their lowest byte.
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(RETRY_SECONDS)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        # What is done while it is made, by nobody's thread but its own, may wait inside.
+        connection.execute("PRAGMA busy_timeout = 0")
+        return connection
+
     def _start_transaction_under_autocommit(self) -> None:
-        patience: float = self.settings_dict["OPTIONS"].get("timeout", 5)
-        deadline = time.monotonic() + patience
-        cursor: Any = self.cursor()
-        cursor.execute("PRAGMA busy_timeout = 0")
-        try:
-            while True:
-                try:
-                    super()._start_transaction_under_autocommit()  # type: ignore[misc]
-                    return
-                except OperationalError as error:
-                    if "locked" not in str(error) or time.monotonic() > deadline:
-                        raise
-                time.sleep(RETRY_SECONDS)
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+        while not self.connection.in_transaction:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        cursor = self.connection.cursor(factory=Cursor)
+        cursor.patience = self.settings_dict["OPTIONS"].get("timeout", 5)
+        return cursor
