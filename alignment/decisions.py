@@ -228,7 +228,7 @@ def decide_all(*, pairs: Sequence[Pair], verdict: str, user: User, act: uuid.UUI
         for pair in pairs
     ]
     moved = _record(entries)
-    detail = {"verdict": verdict, "pairs": len(entries), "settled": moved.settled}
+    detail = {"verdict": verdict, "reject_reason": reject_reason, "pairs": len(entries), "settled": moved.settled}
     AuditEvent.objects.create(actor=actor, action="decide in bulk", subject=f"act {act}", detail=detail)
     return moved
 

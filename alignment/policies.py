@@ -218,7 +218,7 @@ def _append(
     detail: dict[str, Any] = {"category": category.path, "category_id": category.pk, "version": version.number}
     detail["changed"] = changed(values_of(previous), values)
     if restores is not None:
-        detail["restores"] = str(restores)
+        detail |= {"restores": str(restores), "inherits": version.inherits}
     AuditEvent.objects.create(actor=actor, action="publish policy", subject=str(version)[:200], detail=detail)
     wake_ups.wake(wake_ups.ROLL_OUT)
     return version

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from django import template
 from django.utils.formats import number_format
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 
 register = template.Library()
 
@@ -12,7 +14,13 @@ register = template.Library()
 @register.filter
 def thousands(count: float | None) -> str:
     """35311 as 35,311, as the page's language writes it; what is not known is nothing."""
-    return "" if count is None or count == "" else number_format(round(count), force_grouping=True)
+    return "" if count is None or count == "" else _grouped(round(count), get_language())
+
+
+@lru_cache(maxsize=10_000)
+def _grouped(count: int, language: str | None) -> str:
+    """Kept: a table of two hundred people writes a thousand numbers, most of them small."""
+    return number_format(count, force_grouping=True)
 
 
 @register.filter

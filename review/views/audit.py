@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from alignment import opinions, policies, search
+from alignment.ids import among
 from alignment.models import SKU, Actor, AuditEvent, Decision, Group, GroupChange, Pair, User
 from review import history, lists, revisions, run_list
 from review.lists import Column, Filter, Sort, Text, from_day, to_day
@@ -23,20 +24,24 @@ from review.permissions import admin_required, person
 from review.templatetags.listings import language
 from review.templatetags.numbers import thousands
 
+READ = ("pair__left", "pair__right", "policy__category", "withdraws", "note")
+TEXTS = ("pair__left__description", "pair__right__description", "pair__left__attributes", "pair__right__attributes")
 MOST_PEOPLE = 500
 MOST_FOUND = 300
 POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
 PUBLISHED = "publish policy"
+IN_BULK, BULK_UNDONE = "decide in bulk", "undo bulk decision"
+ROLLED_BACK, INHERITED = _("Rolled back a policy"), _("Let a category inherit its policy again")
 ACTIONS: dict[str, Promise] = {
     PUBLISHED: _("Published a policy"),
     "correct language": _("Corrected a language"),
     "retry scoring": _("Retried failed sets"),
     "forget note": _("Forgot a note"),
-    "decide in bulk": _("Decided pairs in bulk"),
+    IN_BULK: _("Decided pairs in bulk"),
     "free case": _("Freed a case"),
     "mark known pair": _("Made a pair a hidden check"),
     "retire known pair": _("Took a pair out of the hidden checks"),
-    "undo bulk decision": _("Took back a bulk decision"),
+    BULK_UNDONE: _("Took back a bulk decision"),
     "import file": _("Imported a file"),
     "propose candidates": _("Proposed candidates"),
     "evaluate file": _("Evaluated a file"),
@@ -89,12 +94,14 @@ def _holding(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
     """Decisions about listings that hold the words, of very many the latest; acts whose subject or name does."""
     if rows.model is AuditEvent:
         return rows.filter(Q(subject__icontains=words) | Q(action__icontains=words))
-    found = rows.filter(pair__in=history.pairs_of(search.matching(words) or []))
-    return rows.filter(pk__in=list(found.order_by("-pk").values_list("pk", flat=True)[:MOST_FOUND]))
+    found = rows.filter(pair_id__in=among(history.pairs_of(search.matching(words) or [])))
+    latest = list(found.order_by("-pk").values_list("pk", flat=True)[:MOST_FOUND])
+    # What narrowed the rows is not looked at for each again.
+    return Decision.objects.filter(pk__in=among(latest)).select_related(*READ).defer(*TEXTS)
 
 
 def _about(rows: QuerySet[Any], subject: str) -> QuerySet[Any]:
-    """One subject's whole history: sku:UUID, pair:ID or group:UUID. What names nothing has none."""
+    """One subject's whole history: sku:UUID, pair:ID, group:UUID or act:UUID. What names nothing has none."""
     kind, _colon, name = subject.partition(":")
     pairs: Q | None = None
     names: list[str] = []
@@ -106,6 +113,8 @@ def _about(rows: QuerySet[Any], subject: str) -> QuerySet[Any]:
         names = [f"decision {pk}" for pk in Decision.objects.filter(pair=int(name)).values_list("pk", flat=True)[:1000]]
     elif kind == "group" and (key := _uuid(name)):
         pairs = Q(pk__in=list(GroupChange.objects.filter(group__uuid=key).values_list("decision", flat=True)))
+    elif kind == "act" and (key := _uuid(name)):
+        pairs, names = Q(act=key), [f"act {key}"]
     if pairs is None:
         return rows.none()
     return rows.filter(pairs) if rows.model is Decision else rows.filter(subject__in=names)
@@ -152,7 +161,11 @@ def _who(row: Any) -> Any:
 
 
 def _did(row: Any) -> Any:
-    return f"{row.line.sign} {row.line.verdict}" if row.line else ACTIONS.get(row.action, row.action.capitalize())
+    if row.line:
+        return f"{row.line.sign} {row.line.verdict}"
+    if row.action == PUBLISHED and (inherits := row.detail.get("inherits")) is not None:
+        return INHERITED if inherits else ROLLED_BACK
+    return ACTIONS.get(row.action, row.action.capitalize())
 
 
 def _subject(row: Any) -> str:
@@ -187,7 +200,7 @@ def _number(row: Any) -> int:
 
 def _act(row: Any) -> str:
     """The bulk act that an audit event is about; empty where it is about something else."""
-    return str(row.subject).removeprefix("act ") if not row.line and row.action in ("decide in bulk", "undo bulk decision") else ""
+    return str(row.subject).removeprefix("act ") if not row.line and row.action in (IN_BULK, BULK_UNDONE) else ""
 
 
 def _link(row: Any) -> str:
@@ -208,6 +221,8 @@ def _detail(row: Any) -> str:
     held = row.detail if isinstance(row.detail, dict) else {}
     if row.action == PUBLISHED:
         return " · ".join(_changes(held))
+    if row.action == IN_BULK:
+        return " · ".join(_given(held))
     was, now = str(held.get("from", "")), str(held.get("to", ""))
     if row.action == "correct language":
         was, now = language(was), language(now)
@@ -221,6 +236,16 @@ def _changes(held: dict[str, Any]) -> Iterator[str]:
     for field in (field for field in policies.FIELDS if field in told):
         found = revisions.difference(field, *told[field])
         yield str(found.name) if found.parts else f"{found.name}{gettext(': ')}{found.was} → {found.now}"
+
+
+def _given(held: dict[str, Any]) -> Iterator[str]:
+    """What a bulk act decided, why, and how many pairs it settled besides."""
+    if (verdict := held.get("verdict")) in history.VERDICTS:
+        yield f"{history.SIGNS[Decision.Verdict(verdict)]} {history.VERDICTS[verdict]}"
+    if (reason := held.get("reject_reason")) in Decision.RejectReason.values:
+        yield str(Decision.RejectReason(reason).label)
+    if settled := int(held.get("settled") or 0):
+        yield ngettext("%(count)s more pair settled", "%(count)s more pairs settled", settled) % {"count": thousands(settled)}
 
 
 AUDIT = lists.List(
@@ -256,9 +281,7 @@ AUDIT = lists.List(
 @admin_required
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    shown = opinions.visible_to(person(request)).select_related(
-        "pair__left__source", "pair__right__source", "policy__category", "withdraws", "note"
-    )
+    shown = opinions.visible_to(person(request)).select_related(*READ).defer(*TEXTS)
     context = {"about": _named(request.GET.get("subject", ""))}
     return lists.respond(request, AUDIT, [shown, AuditEvent.objects.all()], template="review/audit.html", context=context)
 
@@ -274,4 +297,6 @@ def _named(subject: str) -> dict[str, str] | None:
     if kind == "pair" and name.isascii() and name.isdigit() and len(name) < 19:
         pair = Pair.objects.select_related("left", "right").filter(pk=int(name)).first()
         return {"name": str(pair), "language": "", "href": reverse("pair", args=[pair.pk])} if pair else None
+    if kind == "act" and key and Decision.objects.filter(act=key).exists():
+        return {"name": gettext("A bulk decision"), "language": "", "href": reverse("bulk-act", args=[key])}
     return None

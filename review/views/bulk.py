@@ -192,6 +192,7 @@ def act(request: HttpRequest, act: uuid.UUID) -> HttpResponse:
             "count": made.count(),
             "undoable": made.filter(opinions.latest()).count(),
             "undone": made.filter(withdrawn_by__isnull=False).count(),
+            "settled": _settled(act),
         },
     )
 
@@ -254,6 +255,12 @@ def _preview(
         "changed": changed,
     }
     return render(request, "review/bulk_preview.html", context, status=status)
+
+
+def _settled(act: uuid.UUID) -> int:
+    """How many further pairs an act settled when it was made, as the audit has it."""
+    event = AuditEvent.objects.filter(action="decide in bulk", subject=f"act {act}").first()
+    return int(event.detail.get("settled") or 0) if event else 0
 
 
 def _query_first(pair: Pair) -> list[Any]:

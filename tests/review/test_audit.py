@@ -67,6 +67,17 @@ def test_a_published_policy_says_what_changed_and_leads_to_its_page(client, admi
     assert f'href="{reverse("policy", args=[category.pk])}"' in shown
 
 
+def test_a_roll_back_and_an_inheriting_again_are_called_so(client, admin):
+    category = factories.make_category("Kettles")
+    first = policies.publish(category=category, instruction="Same kettle?", accept_at=0.85, review_at=0.7, author=admin)
+    policies.publish(category=category, instruction="Same kettle?", accept_at=0.95, review_at=0.7, author=admin)
+    assert "Rolled back" not in look(client).content.decode()
+    policies.roll_back(version=first, author=admin)
+    assert "Rolled back a policy" in look(client).content.decode()
+    policies.inherit(category=category, author=admin)
+    assert "Let a category inherit its policy again" in look(client).content.decode()
+
+
 def test_it_is_narrowed_by_who_what_and_words(client, admin, lin):
     happen(admin, lin), factories.make_pair(0.95)
     assert told(look(client, who=str(lin.pk))) == ["accept"]

@@ -241,6 +241,29 @@ def test_the_audit_tells_the_act_and_its_undoing_and_leads_to_it(client, admin):
     assert audit.count(f'href="{act}"') == 2 and "3 pairs" in audit
 
 
+def test_the_audit_says_what_an_act_decided_and_why(client, admin):
+    factories.make_pair(0.8)
+    press(client, look(client, verdict="reject", reject_reason="size"))
+    assert "≠ Different · Other size" in client.get(reverse("audit"), {"sort": "-when"}).content.decode()
+
+
+def test_the_page_of_an_act_and_the_audit_say_how_many_other_pairs_it_settled(client, admin):
+    a, b, c = (factories.make_sku() for _ in range(3))
+    for score, left, right in ((0.8, a, b), (0.8, b, c), (0.75, a, c)):
+        factories.make_pair(score, left=left, right=right)
+    act = press(client, look(client, score_from="0.79")).url
+    assert "<dt>Other open pairs settled</dt><dd>1</dd>" in client.get(act).content.decode()
+    assert "= Same · 1 more pair settled" in client.get(reverse("audit"), {"sort": "-when"}).content.decode()
+
+
+def test_every_pair_of_an_act_is_listed_in_the_audit(client, admin):
+    triangle(), factories.make_pair(0.8)
+    act = press(client, look(client)).url
+    page = client.get(reverse("audit"), {"subject": f"act:{act.strip('/').split('/')[-1]}"})
+    assert sorted(getattr(row, "verdict", "act") for row, _cells in page.context["list"].rows) == ["accept"] * 4 + ["act"]
+    assert f'href="{act}"' in page.content.decode()
+
+
 def test_what_no_longer_stands_is_left_and_told(client, admin):
     pairs = triangle()
     act = press(client, look(client)).url
