@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.utils.formats import localize, number_format
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language_info, gettext
 
 from review.lists import Cell
@@ -53,6 +53,18 @@ def rows(found: Iterable[tuple[Any, Iterable[Cell]]]) -> SafeString:
     return format_html_join(
         "\n", "<tr>{}</tr>", ((format_html_join("", "{}", ((_cell(cell, titles),) for cell in cells)),) for _row, cells in found)
     )
+
+
+@register.simple_tag
+def options(choices: Iterable[tuple[str, Any]], chosen: str) -> SafeString:
+    """What a filter's field offers. Hundreds of people and sources are, as cells are, not drawn by a template one by one."""
+    marked = ((value, mark_safe(" selected") if value == chosen else "", title) for value, title in choices)  # noqa: S308 - our own text
+    return format_html_join("", '<option value="{}"{}>{}</option>', marked)
+
+
+@register.simple_tag
+def suggestions(texts: Iterable[str]) -> SafeString:
+    return format_html_join("", '<option value="{}"></option>', ((text,) for text in texts))
 
 
 def _cell(cell: Cell, titles: dict[str, str]) -> SafeString:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -91,13 +91,20 @@ def _what(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
 
 
 def _holding(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
-    """Decisions about listings that hold the words, of very many the latest; acts whose subject or name does."""
+    """Of decisions about listings that hold the words, and of acts whose subject or name does, the latest."""
     if rows.model is AuditEvent:
-        return rows.filter(Q(subject__icontains=words) | Q(action__icontains=words))
+        said = words.casefold()
+        named = [action for action, title in ACTIONS.items() if said in action or said in str(title).casefold()]
+        return _latest(rows.filter(Q(subject__icontains=words) | Q(action__in=named)))
     found = rows.filter(pair_id__in=among(history.pairs_of(search.matching(words) or [])))
-    latest = list(found.order_by("-pk").values_list("pk", flat=True)[:MOST_FOUND])
+    return _latest(found).select_related(*READ).defer(*TEXTS)
+
+
+def _latest(found: QuerySet[Any]) -> QuerySet[Any]:
+    # By what no index holds: what was found is put in order, and not looked for in the whole log from its end.
+    latest = list(found.order_by(-(F("pk") + 0)).values_list("pk", flat=True)[:MOST_FOUND])
     # What narrowed the rows is not looked at for each again.
-    return Decision.objects.filter(pk__in=among(latest)).select_related(*READ).defer(*TEXTS)
+    return found.model._default_manager.filter(pk__in=latest)
 
 
 def _about(rows: QuerySet[Any], subject: str) -> QuerySet[Any]:

@@ -89,6 +89,11 @@ def test_it_is_narrowed_by_who_what_and_words(client, admin, lin):
     assert told(look(client, q="correct")) == ["correct language"]
 
 
+def test_acts_are_found_by_what_they_are_called_in_the_readers_language(client, admin, lin):
+    happen(admin, lin)
+    assert told(client.get(reverse("audit"), {"sort": "-when", "q": "更正语言"}, HTTP_ACCEPT_LANGUAGE="zh-hans")) == ["correct language"]
+
+
 def test_it_is_narrowed_by_day(client, admin, lin):
     happen(admin, lin)
     day = AuditEvent.objects.get().created_at.date().isoformat()
