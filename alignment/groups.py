@@ -150,7 +150,7 @@ def _load(skus: set[int]) -> Region:
         found |= frontier
         reached: set[int] = set()
         for chunk in _chunks(frontier):
-            touching = definite.filter(Q(left__in=chunk) | Q(right__in=chunk))
+            touching = definite.filter(Q(left_id__among=chunk) | Q(right_id__among=chunk))
             for pair, left, right, standing, verdict, by, score in touching.values_list(*STANDING):
                 if verdict == Decision.Verdict.REJECT:
                     apart.add((left, right))
@@ -163,7 +163,7 @@ def _load(skus: set[int]) -> Region:
         if found.issuperset(edge):
             ledger.set_reject(edge, True)
     rows = Conflict.objects.values_list("pair__left", "pair__right", "pair", "decision")
-    conflicts = {(left, right): Standing(*row) for chunk in _chunks(found) for left, right, *row in rows.filter(pair__left__in=chunk)}
+    conflicts = {(left, right): Standing(*row) for chunk in _chunks(found) for left, right, *row in rows.filter(pair__left_id__among=chunk)}
     ledger.conflicts |= conflicts.keys()
     groups = _load_groups(ledger, memberships.values())
     return Region(ledger, ledger.region(skus), groups, conflicts)
@@ -172,10 +172,10 @@ def _load(skus: set[int]) -> Region:
 def _memberships(skus: Iterable[int]) -> dict[int, Placed]:
     """The home and the group of SKUs, and of all that are in one group with them, by SKU."""
     rows = Membership.objects.values_list("sku", "home", "group")
-    found = {row[0]: Placed(*row) for chunk in _chunks(skus) for row in rows.filter(sku__in=chunk)}
+    found = {row[0]: Placed(*row) for chunk in _chunks(skus) for row in rows.filter(sku_id__among=chunk)}
     # Not in one query: of hundreds of SKUs a planner would rather read every membership there is.
     for chunk in _chunks({one.group for one in found.values() if one.group}):
-        found |= {row[0]: Placed(*row) for row in rows.filter(group__in=chunk)}
+        found |= {row[0]: Placed(*row) for row in rows.filter(group_id__among=chunk)}
     return found
 
 
@@ -197,7 +197,7 @@ def _load_groups(ledger: Ledger, placed: Collection[Placed]) -> dict[uuid.UUID, 
         ledger.homes[one.sku] = groups[one.home].uuid
     members = [(one.sku, one.group) for one in placed if one.group]
     for chunk in _chunks(groups.keys() - {one.group for one in placed}):
-        members += Membership.objects.filter(group__in=chunk).values_list("sku_id", "group_id")
+        members += Membership.objects.filter(group_id__among=chunk).values_list("sku_id", "group_id")
     for sku, group_id in members:
         ledger.group_of[sku] = groups[group_id].uuid
         ledger.members[groups[group_id].uuid].add(sku)

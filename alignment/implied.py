@@ -64,7 +64,7 @@ def units_of(pairs: Iterable[Pair]) -> dict[int, Unit]:
 def _units(skus: Iterable[int]) -> dict[int, Unit]:
     found: dict[int, Unit] = {}
     for chunk in chunks(skus):
-        groups = Membership.objects.filter(sku__in=chunk, group__isnull=False).values("group")
+        groups = Membership.objects.filter(sku_id__among=chunk, group__isnull=False).values("group")
         found |= dict(Membership.objects.filter(group__in=groups).values_list("sku_id", "group_id"))
     return found
 
@@ -162,7 +162,7 @@ def _around(
     for pair in unsaved or ():
         (open_.add if pair.in_review and answerable(pair) else open_.discard)((pair.left_id, pair.right_id))
     for chunk in chunks({sku for edge in open_ for sku in edge} - known):
-        found.units |= dict(Membership.objects.filter(sku__in=chunk, group__isnull=False).values_list("sku_id", "group_id"))
+        found.units |= dict(Membership.objects.filter(sku_id__among=chunk, group__isnull=False).values_list("sku_id", "group_id"))
     for left, right in apart:
         found.keep_apart(left, right)
     return found, open_
@@ -177,7 +177,7 @@ def _read_around(found: Neighbourhood, *, waiting: bool) -> tuple[set[Edge], set
     apart: set[Edge] = set()
     open_: set[Edge] = set()
     for chunk in chunks(found.members):
-        touching = Pair.objects.filter(told, Q(left__in=chunk) | Q(right__in=chunk))
+        touching = Pair.objects.filter(told, Q(left_id__among=chunk) | Q(right_id__among=chunk))
         for left, right, in_review, stage, text_changed, verdict, *units in touching.values_list(*read):
             found.units |= {sku: unit for sku, unit in zip((left, right), units, strict=True) if unit is not None}
             if verdict == Verdict.REJECT:

@@ -125,7 +125,7 @@ def _agree(pair: Pair) -> bool:
 def _takeable(found: Sequence[Pair], *, verdict: str, user: User, reject_reason: str) -> tuple[list[Pair], Counter[str]]:
     """Those of the pairs that can be decided now, and for which reason (see WHY) how many others cannot."""
     held = HeldSKU.objects.filter(lease__expires_at__gt=timezone.now()).exclude(lease__reviewer=user)
-    taken = set(held.filter(sku__in={sku for pair in found for sku in (pair.left_id, pair.right_id)}).values_list("sku", flat=True))
+    taken = set(held.filter(sku_id__among={sku for pair in found for sku in (pair.left_id, pair.right_id)}).values_list("sku", flat=True))
     pairs, left_out = [], Counter[str]()
     for pair in found:
         if not pair.in_review or pair.stage not in implied.ASKED:

@@ -6,12 +6,11 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet, prefetch_related_objects
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from alignment import opinions
-from alignment.ids import among
 from alignment.models import Actor, Decision, Note, Pair, User
 
 VERDICTS: dict[str, Promise] = {
@@ -93,8 +92,8 @@ def lines(
 
 def pairs_of(skus: Sequence[int]) -> list[int]:
     """The pairs of some listings, by their ids, known before a log of millions is read: joined to it, it would be read whole."""
-    left, right = (Pair.objects.filter(**{f"{side}_id__in": among(skus)}).values_list("pk", flat=True) for side in ("left", "right"))
-    return list(dict.fromkeys(left.union(right, all=True))) if skus else []
+    touching = Q(left_id__among=skus) | Q(right_id__among=skus)
+    return list(Pair.objects.filter(touching).values_list("pk", flat=True)) if skus else []
 
 
 def hidden(pairs: Sequence[Pair], user: User) -> set[int]:

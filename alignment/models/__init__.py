@@ -1,5 +1,6 @@
 """Every model, importable from here only."""
 
+from alignment import lookups  # noqa: F401 - registered where every model is
 from alignment.models.brands import BrandName
 from alignment.models.candidates import Candidate, CandidateRun, CandidateSet, Score, ScoringModel, Worker
 from alignment.models.catalogue import SKU, Category, SearchText, Source, TextVersion

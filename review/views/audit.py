@@ -16,7 +16,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from alignment import opinions, policies, search
-from alignment.ids import among
 from alignment.models import SKU, Actor, AuditEvent, Decision, Group, GroupChange, Pair, User
 from review import history, lists, revisions, run_list
 from review.lists import Column, Filter, Sort, Text, from_day, to_day
@@ -96,7 +95,7 @@ def _holding(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
         said = words.casefold()
         named = [action for action, title in ACTIONS.items() if said in action or said in str(title).casefold()]
         return _latest(rows.filter(Q(subject__icontains=words) | Q(action__in=named)))
-    found = rows.filter(pair_id__in=among(history.pairs_of(search.matching(words) or [])))
+    found = rows.filter(pair_id__among=history.pairs_of(search.matching(words) or []))
     return _latest(found).select_related(*READ).defer(*TEXTS)
 
 
@@ -104,7 +103,7 @@ def _latest(found: QuerySet[Any]) -> QuerySet[Any]:
     # By what no index holds: what was found is put in order, and not looked for in the whole log from its end.
     latest = list(found.order_by(-(F("pk") + 0)).values_list("pk", flat=True)[:MOST_FOUND])
     # What narrowed the rows is not looked at for each again.
-    return found.model._default_manager.filter(pk__in=latest)
+    return found.model._default_manager.filter(pk__among=latest)
 
 
 def _about(rows: QuerySet[Any], subject: str) -> QuerySet[Any]:

@@ -64,7 +64,7 @@ def _with_words(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
     one by one: of those that the other filters leave, so that earlier ones are found by their days."""
     found = search.matching(words)
     if found is not None and len(found) < search.LOOKED_AT:
-        return rows.filter(pair__in=history.pairs_of(found))
+        return rows.filter(pair_id__among=history.pairs_of(found))
     titles = Q()
     for word in words.split()[:MOST_WORDS]:
         titles &= Q(pair__left__title__icontains=word) | Q(pair__right__title__icontains=word)

@@ -1,0 +1,35 @@
+"""Many ids in a query, `left_id__among=ids`: one value, where `__in` writes each as a parameter, which for a thousand takes tens of
+milliseconds before anything is looked for. PostgreSQL plans both alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import ForeignObject, IntegerField, Lookup
+
+
+# Of relations Django takes only lookups that are registered for them.
+@ForeignObject.register_lookup
+@IntegerField.register_lookup
+class Among(Lookup):  # type: ignore[type-arg]
+    """Rows whose id, or whose related row's, is one of these. Duplicates do no harm."""
+
+    lookup_name = "among"
+    rhs: Any
+
+    def get_prep_lookup(self) -> list[int]:
+        ids: Iterable[int] = self.rhs
+        return list(ids)
+
+    def get_db_prep_lookup(self, value: list[int], connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [value]
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, values = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s::bigint[])", [*values, self.rhs]
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, values = self.process_lhs(compiler, connection)
+        return f"{column} IN (SELECT value FROM json_each(%s))", [*values, json.dumps(self.rhs)]
