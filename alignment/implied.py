@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
 from alignment.models import Decision, Membership, Pair
 
@@ -20,7 +20,8 @@ Edge = tuple[int, int]
 # In another stage, or once a text changed, an answer is asked for that is not taken from the groups.
 ASKED = (Stage.FIRST, Stage.ESCALATED)
 ANSWERABLE = Q(text_changed=False, stage__in=ASKED)
-UNITS = ("left__membership__group", "right__membership__group")
+# A SKU's row, by which Django would come from a pair to its units, says nothing here.
+UNITS = [Subquery(Membership.objects.filter(sku=OuterRef(f"{side}_id")).values("group_id")) for side in ("left", "right")]
 AT_ONCE = 1000
 
 
