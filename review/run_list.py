@@ -353,7 +353,7 @@ RUNS = lists.List(
         Column("error", gettext_lazy("Error"), lambda row: row.told.error),
         Column("done", gettext_lazy("Done"), lambda row: row.told.pace.done),
         Column("of", gettext_lazy("Of"), lambda row: row.told.pace.of),
-        Column("per_second", gettext_lazy("A second"), lambda row: row.told.pace.per_second and round(row.told.pace.per_second, 1)),
+        Column("per_second", gettext_lazy("Speed"), lambda row: row.told.pace.per_second and round(row.told.pace.per_second, 1)),
         Column("by", gettext_lazy("Started by"), lambda row: row.told.who),
         Column("asked", gettext_lazy("When"), lambda row: row.created_at, sort="newest"),
         Column("finished", gettext_lazy("Finished"), lambda row: row.finished_at),
