@@ -149,7 +149,7 @@ def see() -> Desk:
         left=timedelta(seconds=left) if left else None,
         at_least=unscored.more,
         workers=len(workers),
-        way=_way(known),
+        way=_way(known, asked=bool(waiting)),
     )
 
 
@@ -279,8 +279,8 @@ def _today() -> tuple[list[Line], datetime | None]:
     return lines, rows[0][3] if rows else None
 
 
-def _way(known: dict[str, Any]) -> list[Step]:
-    """The way from a file to groups; empty once it was gone to its end."""
+def _way(known: dict[str, Any], *, asked: bool) -> list[Step]:
+    """The way from a file to groups; empty once it was gone to its end. `asked`: whether pairs wait for people."""
     steps = [
         (
             _("Import"),
@@ -315,9 +315,10 @@ def _way(known: dict[str, Any]) -> list[Step]:
     first = next((place for place, (*_rest, taken) in enumerate(steps) if not taken), None)
     if first is None:
         return []
+    lacks = {"scoring": _("sets wait") if known["unscored"] else "", "case": _("pairs wait") if asked else ""}
     found = []
     for place, (label, help, act, page, taken) in enumerate(steps):
-        beside = _("sets wait") if page == "scoring" and taken and known["unscored"] else ""
+        beside = lacks.get(page, "") if taken else ""
         found.append(Step(label, help, act, _first(page, "groups", "catalogue"), bool(taken and not beside), place == first, beside))
     return found
 

@@ -49,6 +49,15 @@ def test_the_way_goes_on_where_it_was_left(client, admin):
     assert steps["Import"] == (True, False) and steps["Build candidates"] == (True, False) and steps["Scoring"] == (False, True)
 
 
+def test_review_is_not_done_while_pairs_wait_and_the_way_goes_on_all_the_same(client, admin):
+    pair, other = factories.make_pair(0.8), factories.make_pair(0.8)
+    decisions.decide(pair_id=pair.pk, verdict="accept", user=admin)
+    steps = {step.label: step for step in desk.see().way}
+    assert (steps["Review"].done, steps["Review"].beside, steps["Export"].now) == (False, "pairs wait", True)
+    decisions.decide(pair_id=other.pk, verdict="reject", user=admin)
+    assert {step.label: step.done for step in desk.see().way}["Review"]
+
+
 def test_scoring_is_not_done_while_sets_wait_and_the_way_goes_on_all_the_same(client, admin):
     factories.make_pair(0.8)
     factories.make_set(factories.make_sku(), [factories.make_sku()])
