@@ -230,7 +230,7 @@ def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "
     )
     shape.complete(page.rows)
     columns = [column for column in shape.columns if column.on_page]
-    rows = [(row, [_cell(column, row) for column in columns]) for row in page.rows]
+    rows = cells(columns, page.rows)
     numbers = {cell.column.name for _row, cells in rows for cell in cells if cell.kind == "number"}
     # What fits one page is counted by having been read: where little is found, all was looked at for it.
     count = _count(sources, shape.counted + 1) if page.after or after or before else len(rows)
@@ -276,6 +276,11 @@ def _day(text: str) -> date | None:
     except ValueError:
         return None
     return found if found and 1900 < found.year < 9000 else None
+
+
+def cells(columns: Sequence[Column], rows: Sequence[Any]) -> list[tuple[Any, list[Cell]]]:
+    """Rows with what each column says of them, as `{% rows %}` draws them."""
+    return [(row, [_cell(column, row) for column in columns]) for row in rows]
 
 
 def _cell(column: Column, row: Any) -> Cell:

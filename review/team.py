@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.db.models import Count, F, Min, Q, Sum
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from alignment.agreement import Agreement
 from alignment.models import Decision, Pair, User
-from review import figures, insights
+from review import figures, insights, lists
 from review.insights import Chart, Column, Row
 from review.models import CheckAnswer, DecisionDay, Figures, OpenDay, QueueCount
+from review.templatetags.numbers import in_percent, thousands
 
 DAYS, CHECKED_DAYS = 7, 30
 CHARTED_DAYS = 30
 MOST_QUEUES = 40
+NOTHING = "–"
 VERDICTS = (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.UNSURE)
 
 
@@ -52,9 +57,36 @@ class Member:
     checked: int
     right: int
 
-    @property
-    def accuracy(self) -> float | None:
-        return self.right / self.checked if self.checked else None
+
+def _share(part: int, whole: int) -> str:
+    """Rounded to hundredths, and of how many: of three it says little."""
+    return f"{in_percent(str(round(100 * part / whole)))} ({part} / {whole})" if whole else NOTHING
+
+
+PEOPLE = (
+    lists.Column("who", gettext_lazy("Who"), lambda one: one.user.get_username(), link=lambda one: reverse("member", args=[one.user.pk])),
+    lists.Column("today", gettext_lazy("Today"), lambda one: one.today, lambda one: thousands(one.today)),
+    lists.Column("week", gettext_lazy("Seven days"), lambda one: one.week, lambda one: thousands(one.week)),
+    lists.Column(
+        "an_hour",
+        gettext_lazy("Verdicts an hour"),
+        lambda one: one.an_hour or 0,
+        lambda one: thousands(one.an_hour) if one.an_hour else NOTHING,
+    ),
+    lists.Column(
+        "agreement",
+        gettext_lazy("Agreement"),
+        lambda one: one.agreement.pairs if one.agreement else 0,
+        lambda one: _share(one.agreement.same, one.agreement.pairs) if one.agreement else NOTHING,
+    ),
+    lists.Column(
+        "kappa",
+        "κ",
+        lambda one: 0,
+        lambda one: number_format(one.agreement.kappa, 2) if one.agreement and one.agreement.kappa is not None else NOTHING,
+    ),
+    lists.Column("checked", gettext_lazy("Right in checks"), lambda one: one.checked, lambda one: _share(one.right, one.checked)),
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +110,15 @@ class Team:
     queues: list[Queue]
     charts: list[Chart]
     counted_at: datetime | None
+
+    @property
+    def columns(self) -> Sequence[lists.Column]:
+        return PEOPLE
+
+    @property
+    def people(self) -> list[tuple[Member, list[lists.Cell]]]:
+        """The members in rows that are not drawn by a template, which would take most of the page's time for two hundred of them."""
+        return lists.cells(PEOPLE, self.members)
 
 
 def of_all() -> Team:

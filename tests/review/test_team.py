@@ -55,7 +55,8 @@ def test_people_stand_with_what_they_decided_and_how_rightly(client, admin):
     count()
     members = {member.user.username: member for member in client.get(reverse("team")).context["team"].members}
     assert (members["lin"].today, members["lin"].week, members["lin"].an_hour) == (3, 3, 300)
-    assert (members["wu"].week, members["wu"].an_hour, members["wu"].accuracy) == (0, None, 1)
+    assert (members["wu"].week, members["wu"].an_hour, members["wu"].right, members["wu"].checked) == (0, None, 1, 1)
+    assert "100 % (1 / 1)" in client.get(reverse("team")).content.decode()
 
 
 def test_a_person_who_left_takes_their_line_with_them_but_not_the_chart(client, admin):
