@@ -174,12 +174,12 @@ def _read_around(found: Neighbourhood, *, waiting: bool) -> tuple[set[Edge], set
     The units of all their SKUs are put into the neighbourhood."""
     rejected = Q(standing__verdict=Verdict.REJECT)
     told = rejected | (ANSWERABLE & Q(in_review=True)) if waiting else rejected
-    read = ("left_id", "right_id", "in_review", "stage", "text_changed", "standing__verdict", *UNITS)
+    read = ("left_id", "right_id", "in_review", "stage", "text_changed", "standing__verdict")
     apart: set[Edge] = set()
     open_: set[Edge] = set()
     for chunk in chunks(found.members):
         touching = Pair.objects.filter(told, Q(left_id__among=chunk) | Q(right_id__among=chunk))
-        for left, right, in_review, stage, text_changed, verdict, *units in touching.values_list(*read):
+        for left, right, in_review, stage, text_changed, verdict, *units in touching.values_list(*read, *UNITS):
             found.units |= {sku: unit for sku, unit in zip((left, right), units, strict=True) if unit is not None}
             if verdict == Verdict.REJECT:
                 apart.add((left, right))

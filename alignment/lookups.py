@@ -13,7 +13,7 @@ from django.db.models import ForeignObject, IntegerField, Lookup
 # Of relations Django takes only lookups that are registered for them.
 @ForeignObject.register_lookup
 @IntegerField.register_lookup
-class Among(Lookup):  # type: ignore[type-arg]
+class Among(Lookup):
     """Rows whose id, or whose related row's, is one of these. Duplicates do no harm."""
 
     lookup_name = "among"
@@ -22,9 +22,6 @@ class Among(Lookup):  # type: ignore[type-arg]
     def get_prep_lookup(self) -> list[int]:
         ids: Iterable[int] = self.rhs
         return list(ids)
-
-    def get_db_prep_lookup(self, value: list[int], connection: Any) -> tuple[str, list[Any]]:
-        return "%s", [value]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         column, values = self.process_lhs(compiler, connection)
