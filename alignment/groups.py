@@ -112,6 +112,16 @@ def foresee(pairs: Sequence[Pair], verdict: str) -> tuple[Moved, dict[int, int]]
     return moved, {sku: -min(part) for part in parts for sku in part}
 
 
+def foresee_policy(accepts: Mapping[Edge, Key | None]) -> dict[int, int]:
+    """The unit that each SKU around these pairs would be in, as `foresee` names it, if a policy accepted them, each by its key, or withdrew
+    its accept, where that is None. In what order makes no difference."""
+    region = _load({sku for edge in accepts for sku in edge})
+    for edge, key in accepts.items():
+        region.ledger.set_accept(edge, key)
+    parts, _conflicts = region.ledger.partition(region.skus)
+    return {sku: -min(part) for part in parts for sku in part}
+
+
 class Standing(NamedTuple):
     """The decision that stands on a pair, None for none, by their ids."""
 

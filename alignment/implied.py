@@ -7,7 +7,7 @@ members apart is implied different. All of it is derived and nothing is logged: 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import OuterRef, Q, Subquery
@@ -126,6 +126,18 @@ def closing(skus: Iterable[int], *, units: Mapping[int, Unit], rejects: Iterable
     for left, right in apart.union(rejects):
         around.keep_apart(left, right)
     return {edge for edge in open_ if around.answer(*edge)}
+
+
+def answered(edges: Collection[Edge], *, units: Mapping[int, Unit]) -> set[Edge]:
+    """Which of these pairs the groups would answer, were all of them open, if the units around were these: what `units` does not name is as
+    it is."""
+    found = Neighbourhood(units=_units({sku for edge in edges for sku in edge}), members={sku for edge in edges for sku in edge})
+    found.members |= found.units.keys() | units.keys()
+    apart, _open = _read_around(found, waiting=False)
+    found.units |= units
+    for left, right in apart:
+        found.keep_apart(left, right)
+    return {edge for edge in edges if found.answer(*edge)}
 
 
 def verify() -> list[str]:

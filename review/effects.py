@@ -6,6 +6,9 @@ What people decided is read from the pairs that were counted, or else from the n
 of a pair is read under the policy of its own query's category, so a pair of two categories counts in both. What guards hold back is known
 of the pairs that the policy in force would accept, for the kinds it guards; of the others that would be accepted, the facts of the first
 `MOST_CHECKED` are read here.
+
+Accepts make and undo groups, and groups answer pairs by themselves. Where every pair is counted, at most `MOST_WEIGHED` would be accepted
+or withdrawn and at most `MOST_ANSWERED` are around them, that is weighed too, by what will weigh it; else groups are taken to stay.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from django.db.models import Max, Min, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from alignment import facts, policies, scoring_workers
+from alignment import facts, groups, implied, policies, scoring_workers
+from alignment.ledger import policy_key
 from alignment.models import Category, Decision, Pair, PolicyVersion, Worker
 from alignment.routing import agree, guarded, route
 from review.intervals import wilson
@@ -30,6 +34,8 @@ MOST_EXACT = 3_000
 BLOCKS = 150
 NEWEST_VERDICTS = 1_000
 MOST_CHECKED = 50
+MOST_WEIGHED = 300
+MOST_ANSWERED = 1_000
 BINS = 50
 ROUTES: dict[str, Promise] = {
     Pair.Route.WAITING: _("waiting"),
@@ -46,6 +52,8 @@ FIELDS = (
     "standing__verdict",
     "in_review",
     "implied",
+    "stage",
+    "text_changed",
     "guard",
     "policy",
     "query",
@@ -77,6 +85,8 @@ class Scored(NamedTuple):
     verdict: str | None
     in_review: bool
     implied: str
+    stage: str
+    text_changed: bool
     guard: str
     policy: int | None
     query: int
@@ -85,6 +95,10 @@ class Scored(NamedTuple):
     category: int | None
     left_category: int | None
     right_category: int | None
+
+    @property
+    def edge(self) -> tuple[int, int]:
+        return self.left, self.right
 
     @property
     def directions(self) -> list[Direction]:
@@ -161,9 +175,11 @@ class Rescoring:
 
 @dataclass(frozen=True)
 class Effect:
-    """What publishing would do. Counts are of pairs; `unchecked` of those newly accepted whose facts were not compared."""
+    """What publishing would do. Counts are of pairs; `unchecked` of those newly accepted whose facts were not compared. `weighed`: what
+    groups would then answer by themselves, and no longer, is in `queue_after`."""
 
     exact: bool
+    weighed: bool
     pairs: int
     moves: list[Move]
     queue: int
@@ -225,29 +241,27 @@ def of(category: Category, values: dict[str, Any], snapshot: policies.Policies) 
     draft = Draft(category, values, snapshot)
     sample = sampled(draft, seed=category.pk)
     becomes = _become(sample.pairs, draft)
-    moves: Counter[tuple[str, str]] = Counter()
-    queue = queue_after = withdrawn = accepted = 0
-    for pair in sample.pairs:
-        queue += pair.in_review
-        if pair.pk not in becomes.routes:
-            queue_after += pair.in_review
-            continue
-        then = becomes.routes[pair.pk]
-        queue_after += then == Pair.Route.REVIEW and not pair.implied
-        accepted += then == Pair.Route.ACCEPT and pair.by is None
-        withdrawn += then != Pair.Route.ACCEPT and pair.by is not None
-        if then != pair.route:
-            moves[pair.route, then] += 1
+    routes = becomes.routes
+    moves = Counter((pair.route, routes[pair.pk]) for pair in sample.pairs if routes.get(pair.pk, pair.route) != pair.route)
+    accepted = [pair for pair in sample.pairs if pair.by is None and routes.get(pair.pk) == Pair.Route.ACCEPT]
+    withdrawn = [pair for pair in sample.pairs if pair.by is not None and routes.get(pair.pk, Pair.Route.ACCEPT) != Pair.Route.ACCEPT]
+    # What groups answer already is wanted too: they may no longer.
+    wanted = [
+        pair for pair in sample.pairs if (routes[pair.pk] == Pair.Route.REVIEW if pair.pk in routes else pair.in_review or pair.implied)
+    ]
+    answered = _answered(wanted, accepted, withdrawn) if sample.exact else None
+    left = [pair for pair in wanted if not (pair.implied if answered is None else pair.pk in answered)]
     decided = sample.pairs if sample.exact else newest_verdicts(draft)
     asked_anew = values["instruction"].strip() != draft.in_force.instruction
     return Effect(
         exact=sample.exact,
+        weighed=answered is not None,
         pairs=sample.count(len(sample.pairs)),
         moves=[Move(ROUTES[was], ROUTES[then], sample.count(pairs)) for (was, then), pairs in sorted(moves.items())],
-        queue=sample.count(queue),
-        queue_after=sample.count(queue_after),
-        withdrawn=sample.count(withdrawn),
-        accepted=sample.count(accepted),
+        queue=sample.count(sum(pair.in_review for pair in sample.pairs)),
+        queue_after=sample.count(len(left)),
+        withdrawn=sample.count(len(withdrawn)),
+        accepted=sample.count(len(accepted)),
         unchecked=sample.count(becomes.unchecked),
         bands=bands(decided, draft),
         rescoring=_rescoring(draft, sample) if asked_anew else None,
@@ -306,6 +320,23 @@ def _become(pairs: Iterable[Scored], draft: Draft) -> Becoming:
     for one in Pair.objects.filter(pk__in=list(unknown)[:MOST_CHECKED]).select_related("left", "right"):
         routes[one.pk] = guarded(Pair.Route.ACCEPT, facts.conflicts(facts.of(one.left), facts.of(one.right)) & unknown[one.pk])
     return Becoming(routes, max(0, len(unknown) - MOST_CHECKED))
+
+
+def _answered(wanted: Sequence[Scored], accepted: Sequence[Scored], withdrawn: Sequence[Scored]) -> set[int] | None:
+    """Which of the pairs that people would be asked about the groups would answer, by their ids, once these accepts stood and those were
+    withdrawn. None where that is too much to weigh while somebody types."""
+    if len(accepted) + len(withdrawn) > MOST_WEIGHED:
+        return None
+    keys = {pair.edge: policy_key(pair.score, pair.pk) for pair in accepted} | dict.fromkeys(pair.edge for pair in withdrawn)
+    units = groups.foresee_policy(keys) if keys else {}
+    answerable = [pair for pair in wanted if not pair.text_changed and pair.stage in implied.ASKED]
+    # Of what was asked or answered before, the answer is known where the groups stay as they are.
+    known = {pair.pk for pair in answerable if (pair.in_review or pair.implied) and units.keys().isdisjoint(pair.edge)}
+    asked = [pair for pair in answerable if pair.pk not in known]
+    if len(asked) > MOST_ANSWERED:
+        return None
+    found = implied.answered([pair.edge for pair in asked], units=units) if asked else set()
+    return {pair.pk for pair in answerable if (pair.implied if pair.pk in known else pair.edge in found)}
 
 
 def _compared(pair: Scored, guards: set[str], in_force: PolicyVersion) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alignment import decisions, policies, rerank, rollout, scoring_workers
+from alignment import decisions, implied, policies, rerank, rollout, scoring_workers
 from alignment.models import Category, Decision, Pair, RerankRequest, User
 from alignment.policies import published, values_of
 from review import effects, revisions
@@ -138,6 +139,45 @@ def test_what_is_counted_is_what_publishing_does_and_rolling_back_undoes(
     policies.roll_back(version=before, author=None)
     roll_out()
     assert state() == was
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    said=st.dictionaries(
+        st.sampled_from(list(combinations(range(5), 2))),
+        st.tuples(st.sampled_from([0.95, 0.92, 0.86, 0.8, 0.75, 0.3]), st.sampled_from(["", "", "", "accept", "reject", "unsure"])),
+        min_size=2,
+    ),
+    typed=st.sampled_from([(0.9, 0.7), (0.94, 0.7), (0.85, 0.7), (0.78, 0.7), (0.99, 0.2), (0.5, 0.2), (0.85, 0.85)]),
+)
+def test_what_groups_will_then_answer_by_themselves_is_in_the_queue_that_is_told(
+    db: None, said: dict[tuple[int, int], tuple[float, str]], typed: tuple[float, float]
+) -> None:
+    kitchen, reviewer = make_category(f"Kitchen {Category.objects.count()}"), make_reviewer()
+    before = make_policy(kitchen, instruction=f"Same, {kitchen}?")
+    skus = [make_sku(category=kitchen) for _ in range(5)]
+    for (one, other), (score, verdict) in said.items():
+        pair = make_pair(score, left=skus[one], right=skus[other])
+        if verdict:
+            decisions.decide(pair_id=pair.pk, verdict=verdict, user=reviewer)
+    values = values_of(before) | {"accept_at": typed[0], "review_at": typed[1]}
+    told = effects.of(kitchen, values, policies.Policies())
+    waiting = Pair.objects.filter(in_review=True, category=kitchen)
+    assert told.weighed and told.queue == waiting.count()
+    if policies.changed(values_of(before), values):
+        policies.publish(category=kitchen, author=None, **values)
+        roll_out()
+    assert told.queue_after == waiting.count()
+    assert implied.verify() == []
+
+
+def test_what_groups_answer_is_not_weighed_where_very_many_accepts_move(client: Client, admin: User, monkeypatch: Any) -> None:
+    for _pair in range(3):
+        make_pair(0.8)
+    note = "Groups that this joins or takes apart settle or reopen other pairs, which are not counted here."
+    assert note not in effect(client, accept_at="0.75").content.decode()
+    monkeypatch.setattr(effects, "MOST_WEIGHED", 2)
+    assert note in effect(client, accept_at="0.75").content.decode()
 
 
 def test_what_people_decided_is_shown_by_where_it_would_go(client: Client, admin: User) -> None:
