@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db.models import ForeignObject, IntegerField, Lookup
 
 
@@ -24,9 +25,15 @@ class Among(Lookup):
         return list(ids)
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        column, values = self.process_lhs(compiler, connection)
+        column, values = self._column(compiler, connection)
         return f"{column} = ANY(%s::bigint[])", [*values, self.rhs]
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        column, values = self.process_lhs(compiler, connection)
+        column, values = self._column(compiler, connection)
         return f"{column} IN (SELECT value FROM json_each(%s))", [*values, json.dumps(self.rhs)]  # noqa: S608 - a column of ours
+
+    def _column(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        if not self.rhs:
+            # As `__in` does: nothing is asked.
+            raise EmptyResultSet
+        return self.process_lhs(compiler, connection)

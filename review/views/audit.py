@@ -23,8 +23,8 @@ from review.permissions import admin_required, person
 from review.templatetags.listings import language
 from review.templatetags.numbers import thousands
 
-READ = ("pair__left", "pair__right", "policy__category", "withdraws", "note")
-TEXTS = ("pair__left__description", "pair__right__description", "pair__left__attributes", "pair__right__attributes")
+# What a line says of a decision: itself, and the titles of its pair.
+SAID = (*(field.name for field in Decision._meta.concrete_fields), "pair__left__title", "pair__right__title")
 MOST_PEOPLE = 500
 MOST_FOUND = 300
 POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
@@ -96,7 +96,7 @@ def _holding(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
         named = [action for action, title in ACTIONS.items() if said in action or said in str(title).casefold()]
         return _latest(rows.filter(Q(subject__icontains=words) | Q(action__in=named)))
     found = rows.filter(pair_id__among=history.pairs_of(search.matching(words) or []))
-    return _latest(found).select_related(*READ).defer(*TEXTS)
+    return _latest(found).select_related("pair__left", "pair__right").only(*SAID)
 
 
 def _latest(found: QuerySet[Any]) -> QuerySet[Any]:
@@ -287,7 +287,7 @@ AUDIT = lists.List(
 @admin_required
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    shown = opinions.visible_to(person(request)).select_related(*READ).defer(*TEXTS)
+    shown = opinions.visible_to(person(request)).select_related("pair__left", "pair__right").only(*SAID)
     context = {"about": _named(request.GET.get("subject", ""))}
     return lists.respond(request, AUDIT, [shown, AuditEvent.objects.all()], template="review/audit.html", context=context)
 

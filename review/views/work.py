@@ -26,7 +26,7 @@ from review.permissions import person, reviewer_required
 from review.views.insights import as_csv
 
 MOST_WORDS = 6
-LOOKED_AT = 2_000
+LOOKED_AT = 1_000
 TEXTS = ("pair__left__description", "pair__right__description", "pair__left__attributes", "pair__right__attributes")
 
 
