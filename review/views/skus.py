@@ -131,10 +131,11 @@ def catalogue_list(request: HttpRequest) -> HttpResponse:
     filters = [replace(one, narrow=partial(_grouped, reader=reader)) if one.name == "group" else one for one in SKUS.filters]
     shown = replace(SKUS, filters=filters, complete=partial(_with_groups, reader=reader))
     if group := lists.read(request, shown).filters.get("group"):
-        # Each is looked for in two tables. Of what is alone no group is asked for.
-        complete = shown.complete if group == "in" else _without_groups
+        # Each is looked for in two tables. What is in a group is so for this reader; of what is alone no group is asked for.
+        complete = _with_groups if group == "in" else _without_groups
         shown = replace(shown, counted=1_000, complete=complete)
-    return lists.respond(request, shown, SKU.objects.select_related("source", "category"), template="review/catalogue.html")
+    rows = SKU.objects.select_related("source", "category").defer("description", "attributes", "source__mapping")
+    return lists.respond(request, shown, rows, template="review/catalogue.html")
 
 
 def _offered() -> list[tuple[str, str]]:
