@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.db.models import Count, F, Min, Q, Sum
+from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -83,7 +83,7 @@ PEOPLE = (
         "kappa",
         "κ",
         lambda one: 0,
-        lambda one: number_format(one.agreement.kappa, 2) if one.agreement and one.agreement.kappa is not None else NOTHING,
+        lambda one: floatformat(one.agreement.kappa, 2) if one.agreement and one.agreement.kappa is not None else NOTHING,
     ),
     lists.Column("checked", gettext_lazy("Right in checks"), lambda one: one.checked, lambda one: _share(one.right, one.checked)),
 )

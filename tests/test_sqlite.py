@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
 
 from alignment.models import Source
 
@@ -51,20 +51,28 @@ def while_another_holds_the_lock_and_collects_garbage(write) -> list[Exception]:
     return failures
 
 
-def test_who_holds_the_lock_collects_the_garbage_of_one_who_waits_and_goes_on(little_patience):
+def update() -> None:
+    Source.objects.update(name="Other shop")
+
+
+def update_in_a_transaction() -> None:
+    with transaction.atomic():
+        update()
+
+
+@pytest.mark.parametrize("write", [update, update_in_a_transaction])
+def test_who_holds_the_lock_collects_the_garbage_of_one_who_waits_and_nothing_is_lost(little_patience, write):
     Source.objects.create(name="Shop")
-    assert while_another_holds_the_lock_and_collects_garbage(lambda: Source.objects.update(name="Other shop")) == []
-
-
-def test_a_transaction_is_not_taken_for_begun_when_its_error_was_collected_with_the_garbage(little_patience):
-    Source.objects.create(name="Shop")
-
-    def write():
-        with transaction.atomic():
-            Source.objects.update(name="Other shop")
-
     assert while_another_holds_the_lock_and_collects_garbage(write) == []
     assert Source.objects.get().name == "Other shop"
+
+
+def test_a_single_write_that_is_refused_leaves_nothing_begun(little_patience):
+    Source.objects.create(name="Shop"), Source.objects.create(name="Other shop")
+    with pytest.raises(IntegrityError):
+        Source.objects.update(name="Third shop")
+    assert not connection.connection.in_transaction
+    assert Source.objects.filter(name="Shop").update(name="New shop") == 1
 
 
 def test_a_single_write_outside_of_a_transaction_waits_for_its_turn(little_patience):

@@ -8,11 +8,13 @@ which needs that mutex: if that thread is the one that holds the lock, each wait
 inside SQLite.
 
 Python's sqlite3 asks a connection which error it had, after the fact: another thread that finalizes something of it meanwhile wipes that
-out, and what failed seems done. A transaction therefore looks whether it has begun.
+out, and what failed seems done, or fails for no reason. Whoever would wait therefore begins a transaction first and looks whether it has
+begun, a single write too.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from typing import Any
@@ -20,6 +22,10 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 
 RETRY_SECONDS = 0.002
+# A lock in the way, or an error that was wiped out. What a lock can never end (a snapshot too old to write on) is not among them.
+TRY_AGAIN = {sqlite3.SQLITE_OK, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY}
+# What returns rows cannot be committed before they are read; lost, it returns none, and that is noticed.
+WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE)\b(?!.*\bRETURNING\b)", re.IGNORECASE | re.DOTALL)
 
 
 class Cursor(base.SQLiteCursorWrapper):
@@ -27,14 +33,27 @@ class Cursor(base.SQLiteCursorWrapper):
 
     patience = 0.0
 
-    def execute(self, *args: Any) -> Any:
+    def execute(self, query: str, *args: Any) -> Any:
+        alone = self.connection.isolation_level is None and not self.connection.in_transaction
+        if not alone or not WRITES.match(query):
+            return self._patiently(query, *args)
+        while not self.connection.in_transaction:
+            self._patiently("BEGIN IMMEDIATE")
+        try:
+            done = super().execute(query, *args)
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.connection.commit()
+        return done
+
+    def _patiently(self, *args: Any) -> Any:
         deadline = time.monotonic() + self.patience
         while True:
             try:
                 return super().execute(*args)
             except sqlite3.OperationalError as error:
-                # Extended codes keep the plain one in their lowest byte.
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                if error.sqlite_errorcode not in TRY_AGAIN or time.monotonic() > deadline:
                     raise
             time.sleep(RETRY_SECONDS)
 

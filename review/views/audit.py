@@ -61,6 +61,12 @@ ACTIONS: dict[str, Promise] = {
     "create token": _("Made an API token"),
     "revoke token": _("Revoked an API token"),
 }
+# A published policy is called by what publishing it was.
+PUBLISHINGS = {
+    ACTIONS[PUBLISHED]: Q(detail__inherits__isnull=True),
+    ROLLED_BACK: Q(detail__inherits=False),
+    INHERITED: Q(detail__inherits=True),
+}
 # Acts whose subject is kept as a word and a number.
 NUMBERED: dict[str, Promise] = {
     "forget note": _("Decision %(number)s"),
@@ -92,11 +98,24 @@ def _what(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
 def _holding(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
     """Of decisions about listings that hold the words, and of acts whose subject or name does, the latest."""
     if rows.model is AuditEvent:
-        said = words.casefold()
-        named = [action for action, title in ACTIONS.items() if said in action or said in str(title).casefold()]
-        return _latest(rows.filter(Q(subject__icontains=words) | Q(action__in=named)))
+        return _latest(rows.filter(Q(subject__icontains=words) | _called(words.casefold())))
     found = rows.filter(pair_id__among=history.pairs_of(search.matching(words) or []))
     return _latest(found).select_related("pair__left", "pair__right").only(*SAID)
+
+
+def _called(words: str) -> Q:
+    """Acts whose name, the stored one or the one that their reader sees, holds the words."""
+    named = Q(
+        action__in=[action for action, title in ACTIONS.items() if words in action or (words in _fold(title) and action != PUBLISHED)]
+    )
+    for title, kind in PUBLISHINGS.items():
+        if words in _fold(title):
+            named |= Q(kind, action=PUBLISHED)
+    return named
+
+
+def _fold(title: Promise) -> str:
+    return str(title).casefold()
 
 
 def _latest(found: QuerySet[Any]) -> QuerySet[Any]:

@@ -76,6 +76,8 @@ def test_a_roll_back_and_an_inheriting_again_are_called_so(client, admin):
     assert "Rolled back a policy" in look(client).content.decode()
     policies.inherit(category=category, author=admin)
     assert "Let a category inherit its policy again" in look(client).content.decode()
+    found = {words: len(told(look(client, q=words))) for words in ("Rolled back", "inherit its policy", "Published", "publish policy")}
+    assert found == {"Rolled back": 1, "inherit its policy": 1, "Published": 2, "publish policy": 4}
 
 
 def test_it_is_narrowed_by_who_what_and_words(client, admin, lin):

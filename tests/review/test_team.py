@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alignment import decisions
+from alignment.agreement import Agreement
 from review import figures, team
 from review.models import CheckAnswer, KnownPair, OpenDay, QueueCount
 from tests import factories
@@ -136,3 +137,9 @@ def test_agreement_is_as_it_was_counted(client, admin):
     assert (members["lin"].pairs, members["lin"].same) == (3, 2) and members["lin"].kappa == pytest.approx(0.4)
     client.force_login(wu)
     assert "on 3 pairs with two opinions, κ 0.40" in client.get(reverse("my-work")).content.decode()
+
+
+def test_kappa_is_rounded_as_on_ones_own_page():
+    (column,) = (column for column in team.PEOPLE if column.name == "kappa")
+    lin = team.Member(user=factories.User(), today=0, week=0, an_hour=None, agreement=Agreement(9, 8, 0.678), checked=0, right=0)
+    assert column.shown(lin) == "0.68"
