@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import pytest_django
 from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
@@ -55,6 +56,13 @@ def create_root() -> None:
 
     if not apps.get_model("alignment", "Category").objects.exists():
         importlib.import_module("alignment.migrations.0002_root_policy").create(apps, None)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def features_are_known(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
+    """Django asks SQLite once in a process whether it knows JSON: queries that whichever test came first would be charged with."""
+    with django_db_blocker.unblock():
+        assert connections["default"].features.supports_json_field
 
 
 @pytest.fixture(autouse=True)

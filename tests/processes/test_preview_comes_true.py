@@ -44,8 +44,13 @@ def queued(page: Page) -> dict[str, int]:
     return {cells[0]: int(cells[2]) for cells in (row.locator("td").all_inner_texts() for row in rows.all())}
 
 
+def waiting(site: Site) -> int:
+    return int(site.rows("SELECT count(*) FROM alignment_pair WHERE in_review")[0][0])
+
+
 def recounted(site: Site, page: Page) -> dict[str, int]:
-    """As the next count, which comes every quarter of a minute, will have it: one made before may be of when half was scored."""
+    """As the next count, which comes every quarter of a minute, will have it: one made before may be of when
+    half was scored, and right after one none is made."""
     site.shell("from review import queue_counts\nqueue_counts.count()")
     return queued(page)
 
@@ -77,7 +82,8 @@ def test_what_a_policy_would_do_is_what_the_workers_then_do_to_a_shops_file(site
 
     page.get_by_role("main").get_by_role("link", name="Scoring").click()
     until(lambda: page.reload() is not None and page.get_by_text("16 of 16 candidate sets scored").count() > 0, seconds=180, what="scores")
-    before = recounted(site, page)
+    until(lambda: sum(recounted(site, page).values()) == waiting(site) > 5, seconds=180, what="what waits for people is counted")
+    before = queued(page)
     assert before["Mobile Phones"] > 5
 
     page.goto("/policies/")
