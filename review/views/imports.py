@@ -65,7 +65,8 @@ def upload(request: HttpRequest, upload: str) -> HttpResponse:
     values = form.cleaned_data
     uploads.correct(kept, encoding=values["encoding"], delimiter=values["delimiter"], language=values["language"], mapping=form.mapping())
     if "import" not in request.POST:
-        return redirect("import-preview", upload=kept.uuid)
+        # What was asked before may be stored after this: a script is answered with what it asked, and not with what is stored by then.
+        return _preview(request, kept) if getattr(request, "htmx", False) else redirect("import-preview", upload=kept.uuid)
     shown = uploads.preview(kept)
     if shown.missing or shown.problem:
         return _preview(request, kept)
@@ -89,8 +90,8 @@ def _preview(request: HttpRequest, kept: Upload, form: MappingForm | None = None
         "known_source": Source.objects.filter(name=kept.source_name).exists(),
         "bad": sum(1 for row in shown.rows if row.read.error),
     }
-    wrong = bool(shown.missing or shown.problem or (form and form.errors))
-    return render(request, "review/upload.html", context, status=422 if wrong and request.method == "POST" else 200)
+    refused = bool(form and form.errors) or ("import" in request.POST and bool(shown.missing or shown.problem))
+    return render(request, "review/upload.html", context, status=422 if refused else 200)
 
 
 @admin_required

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from alignment import importing, runs
+from alignment.importing import uploads
 from alignment.models import SKU, AuditEvent, CandidateRun, ImportRun, Source, Upload
 from tests.factories import make_admin, make_reviewer
 
@@ -61,6 +62,20 @@ def test_a_file_is_shown_corrected_imported_and_reported(client: Client) -> None
     rejected = client.get(f"/imports/{run.uuid}/errors.csv")
     assert rejected["Content-Disposition"].startswith("attachment") and b"not a GTIN" in b"".join(rejected)
     assert AuditEvent.objects.filter(action="import file", subject="feed.csv").exists()
+
+
+def test_a_correction_is_answered_with_itself_though_an_earlier_one_is_stored_after_it(client: Client, monkeypatch: Any) -> None:
+    sent = send(client)
+    form = shown(client, sent).context["form"]
+    correct = uploads.correct
+
+    def overtaken(kept: Upload, **said: Any) -> None:
+        correct(kept, **said)
+        Upload.objects.filter(pk=kept.pk).update(mapping={"external_id": "art"})
+
+    monkeypatch.setattr(uploads, "correct", overtaken)
+    asked = posted(form, column_external_id="0", column_title="1")
+    assert "Import 2 rows" in client.post(sent.url, asked, headers={"HX-Request": "true"}, follow=True).content.decode()
 
 
 def test_a_row_without_a_number_is_told_in_the_words_of_the_page_and_so_is_one_that_has_anothers(client: Client) -> None:
