@@ -323,5 +323,5 @@ def _named(subject: str) -> dict[str, str] | None:
         pair = Pair.objects.select_related("left", "right").filter(pk=int(name)).first()
         return {"name": str(pair), "language": "", "href": reverse("pair", args=[pair.pk])} if pair else None
     if kind == "act" and key and Decision.objects.filter(act=key).exists():
-        return {"name": gettext("A bulk decision"), "language": "", "href": reverse("bulk-act", args=[key])}
+        return {"name": gettext("a bulk decision"), "language": "", "href": reverse("bulk-act", args=[key])}
     return None
