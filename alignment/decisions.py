@@ -17,6 +17,8 @@ from alignment.opinions import standing
 
 Verdict, By = Decision.Verdict, Decision.By
 LONGEST_NOTE = 2000
+# What the audit calls a bulk act, and its undoing.
+IN_BULK, BULK_UNDONE = "decide in bulk", "undo bulk decision"
 UNSEEN = object()
 # What a decision freezes of a pair, and what its place in the queue and its standing are made of. The long texts are not in it.
 FROZEN = (
@@ -229,7 +231,7 @@ def decide_all(*, pairs: Sequence[Pair], verdict: str, user: User, act: uuid.UUI
     ]
     moved = _record(entries)
     detail = {"verdict": verdict, "reject_reason": reject_reason, "pairs": len(entries), "settled": moved.settled}
-    AuditEvent.objects.create(actor=actor, action="decide in bulk", subject=f"act {act}", detail=detail)
+    AuditEvent.objects.create(actor=actor, action=IN_BULK, subject=f"act {act}", detail=detail)
     return moved
 
 
@@ -276,7 +278,7 @@ def withdraw_act(*, act: uuid.UUID, user: User) -> ActUndone:
         ended = list(whole.filter(opinions.latest()).order_by("pk"))
         undone = ActUndone(withdrawn=_take_back(ended, actor=actor), left=whole.count() - len(ended))
         detail = {"withdrawn": len(ended), "left": undone.left}
-        AuditEvent.objects.create(actor=actor, action="undo bulk decision", subject=f"act {act}", detail=detail)
+        AuditEvent.objects.create(actor=actor, action=BULK_UNDONE, subject=f"act {act}", detail=detail)
     return undone
 
 

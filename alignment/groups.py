@@ -109,7 +109,7 @@ def foresee(pairs: Sequence[Pair], verdict: str) -> tuple[Moved, dict[int, int]]
         after=after,
         conflicts=_arisen(region, here),
     )
-    return moved, {sku: -min(part) for part in parts for sku in part}
+    return moved, _units(parts)
 
 
 def foresee_policy(accepts: Mapping[Edge, Key | None]) -> dict[int, int]:
@@ -119,6 +119,10 @@ def foresee_policy(accepts: Mapping[Edge, Key | None]) -> dict[int, int]:
     for edge, key in accepts.items():
         region.ledger.set_accept(edge, key)
     parts, _conflicts = region.ledger.partition(region.skus)
+    return _units(parts)
+
+
+def _units(parts: Iterable[frozenset[int]]) -> dict[int, int]:
     return {sku: -min(part) for part in parts for sku in part}
 
 

@@ -195,6 +195,11 @@ class Effect:
     def moved(self) -> int:
         return sum(move.pairs for move in self.moves)
 
+    @property
+    def leaves_out_groups(self) -> bool:
+        """Whether groups change whose answers are not in `queue_after`."""
+        return not self.weighed and bool(self.accepted or self.withdrawn)
+
 
 @dataclass(frozen=True)
 class Draft:

@@ -82,6 +82,7 @@ PEOPLE = (
     lists.Column(
         "kappa",
         "κ",
+        # A number even where it is shown as a dash, so that it stands like one.
         lambda one: 0,
         lambda one: floatformat(one.agreement.kappa, 2) if one.agreement and one.agreement.kappa is not None else NOTHING,
     ),

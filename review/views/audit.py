@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from alignment import opinions, policies, search
+from alignment.decisions import BULK_UNDONE, IN_BULK
 from alignment.models import SKU, Actor, AuditEvent, Decision, Group, GroupChange, Pair, User
 from review import history, lists, revisions, run_list
 from review.lists import Column, Filter, Sort, Text, from_day, to_day
@@ -29,7 +30,6 @@ MOST_PEOPLE = 500
 MOST_FOUND = 300
 POLICY, DECISIONS, ACTS = "policy", "decisions", "acts"
 PUBLISHED = "publish policy"
-IN_BULK, BULK_UNDONE = "decide in bulk", "undo bulk decision"
 ROLLED_BACK, INHERITED = _("Rolled back a policy"), _("Let a category inherit its policy again")
 ACTIONS: dict[str, Promise] = {
     PUBLISHED: _("Published a policy"),

@@ -259,7 +259,7 @@ def _preview(
 
 def _settled(act: uuid.UUID) -> int:
     """How many further pairs an act settled when it was made, as the audit has it."""
-    event = AuditEvent.objects.filter(action="decide in bulk", subject=f"act {act}").first()
+    event = AuditEvent.objects.filter(action=decisions.IN_BULK, subject=f"act {act}").first()
     return int(event.detail.get("settled") or 0) if event else 0
 
 
@@ -269,7 +269,7 @@ def _query_first(pair: Pair) -> list[Any]:
 
 def _recent() -> list[dict[str, Any]]:
     """The latest acts, as the audit has them."""
-    events = list(AuditEvent.objects.filter(action="decide in bulk").order_by("-id")[:RECENT])
+    events = list(AuditEvent.objects.filter(action=decisions.IN_BULK).order_by("-id")[:RECENT])
     people = history.people(event.actor for event in events)
     return [
         {
