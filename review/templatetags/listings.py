@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.utils.formats import localize, number_format
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info, gettext
 
 from review.lists import Cell
@@ -17,6 +17,7 @@ from review.templatetags.face import ago
 from review.templatetags.numbers import in_percent
 
 register = template.Library()
+OFFERED, CHOSEN = '<option value="{}">{}</option>', '<option value="{}" selected>{}</option>'
 
 
 @register.filter
@@ -58,8 +59,8 @@ def rows(found: Iterable[tuple[Any, Iterable[Cell]]]) -> SafeString:
 @register.simple_tag
 def options(choices: Iterable[tuple[str, Any]], chosen: str) -> SafeString:
     """What a filter's field offers. Hundreds of people and sources are, as cells are, not drawn by a template one by one."""
-    marked = ((value, mark_safe(" selected") if value == chosen else "", title) for value, title in choices)  # noqa: S308 - our own text
-    return format_html_join("", '<option value="{}"{}>{}</option>', marked)
+    drawn = (format_html(CHOSEN if value == chosen else OFFERED, value, title) for value, title in choices)
+    return format_html_join("", "{}", ((option,) for option in drawn))
 
 
 @register.simple_tag
