@@ -170,3 +170,10 @@ def test_it_costs_the_same_whatever_it_holds(client, admin, lin, django_assert_m
     look(client)
     with django_assert_max_num_queries(12):
         look(client)
+
+
+def test_what_is_chosen_stands_in_the_filter_and_names_are_shown_as_text(client, admin):
+    factories.make_policy(factories.make_category("Baby"), author=factories.make_admin("<b>eve"))
+    shown = look(client, what="acts").content.decode()
+    assert '<option value="acts" selected>' in shown and shown.count(" selected>") == 1
+    assert "&lt;b&gt;eve</option>" in shown and "<b>eve" not in shown
