@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
-from alignment import upkeep
+from alignment import locks, upkeep
 from alignment.models import Pair
 from review import insights
 from review.models import Lease, QueueCount
@@ -22,6 +22,7 @@ from review.scopes import Scope
 
 NEVER_SOONER = timedelta(seconds=14)
 SECONDS = "queue-counts-seconds"
+LOCK_KEY = 0xC0_0917
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Queue:
 
 
 def count(*, now: datetime | None = None) -> bool:
-    """Bring the counts up to date, unless that was done a moment ago. Returns whether it was due."""
+    """Bring the counts up to date, unless that was done a moment ago or is done meanwhile. Returns whether it was due."""
     now = now or timezone.now()
     before = QueueCount.objects.aggregate(at=Max("counted_at"))["at"]
     if not upkeep.is_due(before, seconds=cache.get(SECONDS, 0.0), now=now, never_sooner=NEVER_SOONER):
@@ -71,6 +72,9 @@ def count(*, now: datetime | None = None) -> bool:
         for row in rows
     ]
     with transaction.atomic():
+        locks.hold(LOCK_KEY)
+        if QueueCount.objects.filter(counted_at__gte=now).exists():
+            return False
         QueueCount.objects.all().delete()
         # A row that counts nothing says that it was counted.
         QueueCount.objects.bulk_create(counted or [QueueCount(stage=Pair.Stage.FIRST, pairs=0, cases=0, counted_at=now)], batch_size=500)

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from alignment import groups
 from alignment.models import Candidate, CandidateSet, Decision, Pair
-from review import leases
-from review.models import HeldSKU, Lease
+from review import figures, leases, queue_counts
+from review.models import DecisionDay, Figures, HeldSKU, Lease, QueueCount
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,7 @@ CASES = 200
 PAIR = re.compile(r'name="pair" value="(\d+)"')
 
 
-def make_cases(number: int) -> None:
+def make_cases(number: int, probability: float = 0.8) -> None:
     """Cases of one pair; every fourth shares its candidate with the one before."""
     sets, candidates, last = [], [], None
     for place in range(number):
@@ -36,7 +36,7 @@ def make_cases(number: int) -> None:
     for made, candidate in zip(CandidateSet.objects.bulk_create(sets), candidates, strict=True):
         candidate.set = made
     Candidate.objects.bulk_create(candidates)
-    factories.score_waiting_sets(0.8)
+    factories.score_waiting_sets(probability)
 
 
 def at_once(works) -> list[Exception]:
@@ -115,3 +115,29 @@ def test_a_killed_browsers_case_goes_to_who_asks_next_and_its_late_verdict_is_re
     late = client.post(reverse("decide"), {"pair": pair.pk, "verdict": "accept", "seen_standing": ""}, HTTP_ACCEPT="application/json")
     assert (late.status_code, late.json()["kept"]) == (409, False)
     assert not Decision.objects.filter(by="person").exists()
+
+
+def test_two_workers_that_count_the_queues_at_once_leave_one_count():
+    make_cases(4)
+    now = timezone.now()
+
+    def count():
+        for hour in range(12):
+            queue_counts.count(now=now + timedelta(hours=hour))
+
+    assert not at_once([count, count, count])
+    assert QueueCount.objects.get().pairs == 4
+    assert QueueCount.objects.get().counted_at == now + timedelta(hours=11)
+
+
+def test_two_workers_that_count_everything_at_once_count_each_decision_once():
+    make_cases(4, probability=0.95)
+    now = timezone.now()
+
+    def count():
+        for hour in range(4):
+            figures.count(now=now + timedelta(hours=hour))
+
+    assert not at_once([count, count, count])
+    assert Figures.objects.filter(category=None).count() == 1
+    assert sum(DecisionDay.objects.values_list("decisions", flat=True)) == Decision.objects.count() == 4
