@@ -23,7 +23,7 @@ from django.utils.functional import Promise
 
 from alignment.export import neutral
 from alignment.models import User
-from review import keyset
+from review import fragments, keyset
 from review.permissions import person
 
 ROWS_A_PAGE = 50
@@ -191,7 +191,7 @@ def respond(
     if request.GET and not once and (query := choice.query()) != before:
         remember(user, shape.name, query)
     response = render(request, template, {"list": shown} | (context or {}))
-    if getattr(request, "htmx", False):
+    if fragments.wanted(request):
         response["HX-Push-Url"] = f"{request.path}?{choice.query()}"
     return response
 

@@ -18,6 +18,8 @@ from django.utils import translation
 from alignment import triggers, wake_ups
 from alignment.facts import known
 
+LONGEST = ("processes/test_kills", "processes/test_whole_road", "processes/", "review/test_accessibility", "review/test_screenshots")
+
 
 def pytest_configure() -> None:
     # A file, as in use: threads on one SQLite database in memory fail at each other's locks instead of waiting for them.
@@ -26,6 +28,11 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # The live server finds static files by their own names; nothing is collected.
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that nobody waits for them at the end."""
+    items.sort(key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
 
 
 @pytest.fixture(autouse=True, scope="session")

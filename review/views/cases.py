@@ -23,7 +23,7 @@ from django.views.decorators.http import require_GET, require_POST
 from alignment import decisions, implied
 from alignment.models import Actor, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
-from review import around, cases, checks, keys, leases, queues, scopes
+from review import around, cases, checks, fragments, keys, leases, queues, scopes
 from review.models import CheckAnswer
 from review.permissions import admin_required, person, reviewer_required
 from review.views import escalated as escalated_pairs
@@ -65,7 +65,7 @@ def _page(request: HttpRequest, *, escalated: bool) -> HttpResponse:
         if taken is None:
             messages.info(request, _("That pair is decided meanwhile, or somebody else is at it. Here is what waits for you now."))
     taken = taken or leases.take_case(user, escalated=escalated)
-    template = "review/_case.html" if _is_fragment(request) else "review/case.html"
+    template = "review/_case.html" if fragments.wanted(request) else "review/case.html"
     return render(request, template, _context(user, taken, escalated=escalated, current=current))
 
 
@@ -257,11 +257,11 @@ def paused(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, user: User, taken: leases.Case | None, told: Told, *, escalated: bool) -> HttpResponse:
-    if request.accepts("text/html") and not _is_fragment(request):
+    if request.accepts("text/html") and not fragments.wanted(request):
         if told.problem or told.notice:
             messages.add_message(request, messages.ERROR if told.problem else messages.INFO, told.problem or told.notice)
         return redirect("escalated" if escalated else "case")
-    if _is_fragment(request):
+    if fragments.wanted(request):
         context = _context(user, taken and leases.to_draw(taken), escalated=escalated, current=told.current)
         return render(request, "review/_case.html", context | {"problem": told.problem, "notice": told.notice}, status=told.status)
     lease = str(taken.lease.uuid) if taken else ""
@@ -297,10 +297,6 @@ def _where(user: User, *, escalated: bool) -> dict[str, Any]:
         "work_on": None if escalated else scopes.work_on(user),
         "narrowed": escalated_pairs.in_words(user) if escalated else "",
     }
-
-
-def _is_fragment(request: HttpRequest) -> bool:
-    return bool(getattr(request, "htmx", False))
 
 
 def _stranger(request: HttpRequest, user: User) -> HttpResponse | None:

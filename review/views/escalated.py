@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from alignment.models import Pair, User
-from review import insights, leases, lists, queues, scopes
+from review import fragments, insights, leases, lists, queues, scopes
 from review.lists import Column, Filter, Sort
 from review.permissions import admin_required, person
 from review.views.bulk import candidate, language_pairs, listing
@@ -64,7 +64,7 @@ def as_filtered(request: HttpRequest) -> HttpResponse | None:
     """Where the case's address says filters, or none at all: they are kept, or asked for as they were kept."""
     user = person(request)
     kept, before = lists.remembered(user, ESCALATED.name), _filters(user)
-    if getattr(request, "htmx", False):
+    if fragments.wanted(request):
         return None
     if "reset" in request.GET:
         lists.remember(user, ESCALATED.name, "")

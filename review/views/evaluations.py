@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from alignment import evaluations, runs
 from alignment.models import EvaluationRun
-from review import charts
+from review import charts, fragments
 from review.effects import ROUTES
 from review.permissions import admin_required, person
 from review.run_forms import EvaluationForm
@@ -54,7 +54,7 @@ def detail(request: HttpRequest, run: str) -> HttpResponse:
         "file_goes_at": runs.file_goes_at(found),
         "events": runs.events(found),
     } | (_shown(found.report) if found.report else {})
-    template = "review/_evaluation.html" if getattr(request, "htmx", False) else "review/evaluation.html"
+    template = "review/_evaluation.html" if fragments.wanted(request) else "review/evaluation.html"
     return render(request, template, context)
 
 

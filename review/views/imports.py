@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from alignment import importing, runs
 from alignment.importing import readers, uploads
 from alignment.models import ImportRun, Source, Upload
+from review import fragments
 from review.import_forms import MappingForm, UploadForm
 from review.pace import pace
 from review.permissions import admin_required, person
@@ -66,7 +67,7 @@ def upload(request: HttpRequest, upload: str) -> HttpResponse:
     uploads.correct(kept, encoding=values["encoding"], delimiter=values["delimiter"], language=values["language"], mapping=form.mapping())
     if "import" not in request.POST:
         # What was asked before may be stored after this: a script is answered with what it asked, and not with what is stored by then.
-        return _preview(request, kept) if getattr(request, "htmx", False) else redirect("import-preview", upload=kept.uuid)
+        return _preview(request, kept) if fragments.wanted(request) else redirect("import-preview", upload=kept.uuid)
     shown = uploads.preview(kept)
     if shown.missing or shown.problem:
         return _preview(request, kept)
@@ -115,7 +116,7 @@ def detail(request: HttpRequest, run: str) -> HttpResponse:
         "file_goes_at": runs.file_goes_at(found),
         "has_errors_file": importing.errors_file(found).is_file(),
     }
-    template = "review/_import.html" if getattr(request, "htmx", False) else "review/import.html"
+    template = "review/_import.html" if fragments.wanted(request) else "review/import.html"
     return render(request, template, context)
 
 

@@ -21,6 +21,7 @@ from alignment.importing.language import detect
 from alignment.models import Actor, Category, Pair, PolicyVersion, RerankRequest
 from alignment.policies import published
 from alignment.routing import route
+from review import fragments
 from review.effects import ROUTES
 from review.permissions import person, reviewer_required
 from review.playground_form import PlaygroundForm
@@ -94,7 +95,7 @@ def result(request: HttpRequest, uuid: str) -> HttpResponse:
     if asked.beside:
         asked.beside = rerank.wait(asked.beside, seconds=SECONDS_TO_WAIT)
     context = _result(request, shown, asked.beside)
-    if getattr(request, "htmx", False):
+    if fragments.wanted(request):
         return render(request, "review/_playground_result.html", context)
     form = PlaygroundForm(
         initial={

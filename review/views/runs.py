@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from alignment import exports, runs, scoring, scoring_workers
 from alignment.models import CandidateRun, CandidateSet, CategoryChange, ExportRun, Run, ScoringRun, Worker
-from review import lists, run_list
+from review import fragments, lists, run_list
 from review.permissions import admin_required, person
 
 
@@ -36,7 +36,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "scoring_runs": bool(waiting and workers),
     }
     answer = lists.respond(request, run_list.RUNS, run_list.sources(), template="review/runs.html", context=context)
-    if getattr(request, "htmx", False) and request.htmx.trigger == "live":  # type: ignore[attr-defined]
+    if fragments.wanted_by(request, "live"):
         # The page asks for itself: that is no step of anybody's.
         answer.headers.pop("HX-Push-Url", None)
     return answer
@@ -54,7 +54,7 @@ def detail(request: HttpRequest, run: str) -> HttpResponse:
     context: dict[str, Any] = {"run": found, "row": told, "pace": told.pace, "events": runs.events(found), "facts": _facts(found)}
     if isinstance(found, ExportRun) and found.status == Run.Status.DONE:
         context |= {"file": exports.file_name(found) if found.expires_at else "", "export": found}
-    return render(request, "review/_run.html" if getattr(request, "htmx", False) else "review/run.html", context)
+    return render(request, "review/_run.html" if fragments.wanted(request) else "review/run.html", context)
 
 
 def _facts(run: Run) -> list[tuple[str, int]]:

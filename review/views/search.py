@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from alignment import groups, search
 from alignment.models import SKU, Group
+from review import fragments
 from review.permissions import reviewer_required
 
 MOST_SHOWN = 50
@@ -32,7 +33,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "group": _group(words),
         "asked": search.read(words),
     }
-    return render(request, "review/_found.html" if getattr(request, "htmx", False) else "review/search.html", context)
+    return render(request, "review/_found.html" if fragments.wanted(request) else "review/search.html", context)
 
 
 def _by_uuid(words: str) -> list[SKU]:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from alignment import decisions, search
 from alignment.models import SKU, Actor, Decision, User
-from review import history, lists, work
+from review import fragments, history, lists, work
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import person, reviewer_required
 from review.views.insights import as_csv
@@ -113,7 +113,7 @@ def page(request: HttpRequest) -> HttpResponse:
     rows = Decision.objects.filter(actor=actor.uuid).select_related("pair__left", "pair__right").defer(*TEXTS)
     shape = dataclasses.replace(HISTORY, complete=partial(_mark, user))
     context: dict[str, Any] = {}
-    if not getattr(request, "htmx", False) and "as" not in request.GET:
+    if not fragments.wanted(request) and "as" not in request.GET:
         context = {"work": work.of(user, actor), "files": reverse("my-work") + "data/"}
     return lists.respond(request, shape, rows, template="review/work.html", context=context)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from alignment.models import Category, CategoryChange
 from review import category_rows
@@ -39,6 +41,26 @@ def test_the_tree_shows_what_each_category_holds_and_its_own_policy(client: Clie
     told = [(row.category.path, row.depth, row.own, row.below, row.policy) for row in rows]
     assert told[1:] == [("Baby", 1, 1, 3, 1), ("Baby > Strollers", 2, 2, 2, None), ("Baby - outlet", 1, 0, 0, None)]
     assert told[0][:4] == ("", 0, 0, 3)
+
+
+def test_what_was_counted_a_moment_ago_is_counted_again_once_a_listing_came_or_moved(client: Client) -> None:
+    def held() -> dict[str, int]:
+        return {row.category.path: row.own for row in client.get("/catalogue/categories/").context["tree"].rows[1:]}
+
+    factories.make_sku(category=factories.make_category("Baby")), factories.make_sku(category=factories.make_category("Prams"))
+    assert held() == {"Baby": 1, "Prams": 1}
+    factories.make_sku(category=at("Baby"))
+    assert held() == {"Baby": 2, "Prams": 1}
+    change("Prams", "merge", "Baby", client, post=True)
+    assert held() == {"Baby": 3}
+
+
+def test_the_listings_are_counted_once_until_one_changes(client: Client, django_assert_num_queries: Any) -> None:
+    factories.make_sku(category=factories.make_category("Baby"))
+    with CaptureQueriesContext(connection) as first:
+        client.get("/catalogue/categories/")
+    with django_assert_num_queries(len(first) - 1):
+        client.get("/catalogue/categories/")
 
 
 def test_what_follows_is_shown_before_anything_is_done(client: Client) -> None:
