@@ -17,7 +17,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import connection
-from django.db.models import DateTimeField, F, Field, Func, IntegerField, Q, QuerySet, TextField, Value
+from django.db.models import DateTimeField, F, Field, Func, IntegerField, OrderBy, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 from django.db.models.lookups import GreaterThan, LessThan
 
@@ -98,7 +98,8 @@ def walk(
         for row in rows.order_by(*order)[:size]:
             found.append((Key(row.sort_key if _as_text(sort) else getattr(row, sort.attname), index, row.pk), row))
     if asked:
-        read = asked[0].union(*asked[1:], all=True)
+        parts = asked[0].union(*asked[1:], all=True) if asked[1:] else asked[0]
+        read = parts.order_by(*(_ordered(name, descending=descending) for name in ("sort_key", "of_source", "pk")))[:size]
         found = [(Key(row["sort_key"], row["of_source"], row["pk"]), row) for row in read]
     if len(sources) > 1:
         found.sort(key=lambda one: (one[0].value is not None, one[0].value, one[0].source, one[0].pk), reverse=descending)
@@ -132,8 +133,12 @@ def _order(field: Field[Any, Any], *, descending: bool) -> list[Any]:
         return ["-pk" if descending else "pk"]
     if not field.null:
         return [f"-{field.name}", "-pk"] if descending else [field.name, "pk"]
-    first = F(field.name).desc(nulls_last=True) if descending else F(field.name).asc(nulls_first=True)
-    return [first, "-pk" if descending else "pk"]
+    return [_ordered(field.name, descending=descending), "-pk" if descending else "pk"]
+
+
+def _ordered(name: str, *, descending: bool) -> OrderBy:
+    """Nothing is less than anything."""
+    return F(name).desc(nulls_last=True) if descending else F(name).asc(nulls_first=True)
 
 
 def _beyond(field: Field[Any, Any], start: Key, source: int, *, descending: bool) -> Q:
