@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ FEW = 3
 # Log positions beyond any there are.
 NEXT = 2**62
 # As many as a region has, rows are read faster than they are made into objects.
-STANDING = ("pk", "left", "right", "standing", "standing__verdict", "standing__by", "standing__score")
+STANDING = ("pk", "left", "right", "standing", "standing__verdict", "standing__by", "standing__score", "conflict__decision")
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def survivor(group: Group) -> Group:
 def apply(steps: Sequence[Step]) -> Moved:
     """Bring the groups up to date with decisions just logged, whose pairs still hold what stood before them."""
     region = _load({sku for step in steps for sku in (step.pair.left_id, step.pair.right_id)})
+    _load_groups(region)
     moved = _fold(region, steps)
     _store(region)
     here = _standing(steps)
@@ -91,8 +93,7 @@ def foresee(pairs: Sequence[Pair], verdict: str) -> tuple[Moved, dict[int, int]]
     around them would be in, by its smallest member, below zero as a SKU alone is. The accepts are weighed once, not at each position."""
     skus = {sku for pair in pairs for sku in (pair.left_id, pair.right_id)}
     region, rejected = _load(skus), verdict == Decision.Verdict.REJECT
-    ledger = region.ledger
-    before = ledger.groups(region.skus)
+    ledger, before = region.ledger, region.stored_groups()
     here: dict[Edge, Standing] = {}
     for position, pair in enumerate(pairs, start=NEXT):
         edge = (pair.left_id, pair.right_id)
@@ -143,29 +144,44 @@ class Placed(NamedTuple):
 
 @dataclass
 class Region:
-    """The SKUs of some steps and all that accepts connect to them, as stored, with the rows that this was read from."""
+    """The SKUs of some steps and all that accepts connect to them, as stored, with the rows that this was read from.
+
+    `placed` is of all SKUs of the groups that any of them is in. `groups` are read only where they are to be changed.
+    """
 
     ledger: Ledger
     skus: set[int]
-    groups: dict[uuid.UUID, Group]
+    placed: dict[int, Placed]
     conflicts: dict[Edge, Standing]
+    groups: dict[uuid.UUID, Group] = field(default_factory=dict)
+
+    def stored_groups(self) -> set[frozenset[int]]:
+        """The groups that any of the SKUs is in."""
+        members: dict[int, set[int]] = defaultdict(set)
+        for one in self.placed.values():
+            if one.group:
+                members[one.group].add(one.sku)
+        return {frozenset(members[one.group]) for sku in self.skus if (one := self.placed.get(sku)) and one.group}
 
 
 def _load(skus: set[int]) -> Region:
     ledger = Ledger()
     definite = Pair.objects.filter(standing__verdict__in=(Decision.Verdict.ACCEPT, Decision.Verdict.REJECT))
-    memberships: dict[int, Placed] = {}
+    placed: dict[int, Placed] = {}
     apart: set[Edge] = set()
+    conflicts: dict[Edge, Standing] = {}
     found, frontier = set(skus), set(skus)
     while frontier:
         # Whatever accepts have joined already is one group: only conflicts reach beyond it.
-        memberships |= _memberships(frontier)
-        frontier |= memberships.keys() - found
+        placed |= _memberships(frontier)
+        frontier |= placed.keys() - found
         found |= frontier
         reached: set[int] = set()
         for chunk in _chunks(frontier):
             touching = definite.filter(Q(left_id__among=chunk) | Q(right_id__among=chunk))
-            for pair, left, right, standing, verdict, by, score in touching.values_list(*STANDING):
+            for pair, left, right, standing, verdict, by, score, conflict in touching.values_list(*STANDING):
+                if conflict is not None:
+                    conflicts[left, right] = Standing(pair, conflict)
                 if verdict == Decision.Verdict.REJECT:
                     apart.add((left, right))
                 else:
@@ -176,11 +192,8 @@ def _load(skus: set[int]) -> Region:
     for edge in apart:
         if found.issuperset(edge):
             ledger.set_reject(edge, True)
-    rows = Conflict.objects.values_list("pair__left", "pair__right", "pair", "decision")
-    conflicts = {(left, right): Standing(*row) for chunk in _chunks(found) for left, right, *row in rows.filter(pair__left_id__among=chunk)}
     ledger.conflicts |= conflicts.keys()
-    groups = _load_groups(ledger, memberships.values())
-    return Region(ledger, ledger.region(skus), groups, conflicts)
+    return Region(ledger, ledger.region(skus), placed, conflicts)
 
 
 def _memberships(skus: Iterable[int]) -> dict[int, Placed]:
@@ -193,9 +206,9 @@ def _memberships(skus: Iterable[int]) -> dict[int, Placed]:
     return found
 
 
-def _load_groups(ledger: Ledger, placed: Collection[Placed]) -> dict[uuid.UUID, Group]:
-    """Homes and groups of a region into its ledger."""
-    groups: dict[int, Group] = {}
+def _load_groups(region: Region) -> None:
+    """Homes and groups of a region, into it and its ledger."""
+    ledger, placed, groups = region.ledger, region.placed.values(), dict[int, Group]()
     # A home may be in use by SKUs outside this region: its members are loaded, so that it is not given away.
     wanted = {one.home for one in placed} | {one.group for one in placed if one.group}
     while wanted:
@@ -215,7 +228,7 @@ def _load_groups(ledger: Ledger, placed: Collection[Placed]) -> dict[uuid.UUID, 
     for sku, group_id in members:
         ledger.group_of[sku] = groups[group_id].uuid
         ledger.members[groups[group_id].uuid].add(sku)
-    return {group.uuid: group for group in groups.values()}
+    region.groups = {group.uuid: group for group in groups.values()}
 
 
 def _fold(region: Region, steps: Sequence[Step]) -> Moved:
