@@ -161,7 +161,7 @@ class Region:
         for one in self.placed.values():
             if one.group:
                 members[one.group].add(one.sku)
-        return {frozenset(members[one.group]) for sku in self.skus if (one := self.placed.get(sku)) and one.group}
+        return {frozenset(members[here.group]) for sku in self.skus if (here := self.placed.get(sku)) and here.group}
 
 
 def _load(skus: set[int]) -> Region:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.db.models import Count, F, Min, Q, Sum
-from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -84,7 +85,8 @@ PEOPLE = (
         "κ",
         # A number even where it is shown as a dash, so that it stands like one.
         lambda one: 0,
-        lambda one: floatformat(one.agreement.kappa, 2) if one.agreement and one.agreement.kappa is not None else NOTHING,
+        # Rounded before, and nothing added: a hair below zero is no "-0.00".
+        lambda one: f"{round(one.agreement.kappa, 2) + 0.0:.2f}" if one.agreement and one.agreement.kappa is not None else NOTHING,
     ),
     lists.Column("checked", gettext_lazy("Right in checks"), lambda one: one.checked, lambda one: _share(one.right, one.checked)),
 )
@@ -101,6 +103,45 @@ class Queue:
     forecast: Forecast
 
 
+def _empty(forecast: Forecast) -> str:
+    """When a queue is empty, in a word."""
+    if forecast.grows:
+        return _("it grows")
+    if forecast.days is None:
+        return NOTHING
+    if forecast.days < 1:
+        return _("today")
+    return date_format(forecast.empty_on, "SHORT_DATE_FORMAT") if forecast.empty_on else _("not in ten years")
+
+
+QUEUES = (
+    lists.Column("category", gettext_lazy("Category"), lambda queue: queue.category or _("No category")),
+    lists.Column("languages", gettext_lazy("Languages"), lambda queue: queue.languages or NOTHING),
+    lists.Column("pairs", gettext_lazy("Pairs"), lambda queue: queue.pairs, lambda queue: thousands(queue.pairs)),
+    lists.Column("cases", gettext_lazy("Cases"), lambda queue: queue.cases, lambda queue: thousands(queue.cases)),
+    lists.Column("overdue", gettext_lazy("Overdue"), lambda queue: queue.overdue, lambda queue: thousands(queue.overdue)),
+    lists.Column("oldest", gettext_lazy("Oldest"), lambda queue: queue.oldest_at or NOTHING),
+    lists.Column("empty", gettext_lazy("Empty"), lambda queue: _empty(queue.forecast)),
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as `{% rows %}` draws them; what stands beneath them, or in their place where there are none."""
+
+    title: str
+    columns: Sequence[lists.Column]
+    rows: list[tuple[Any, list[lists.Cell]]]
+    nothing: str = ""
+    note: str = ""
+
+    @property
+    def heads(self) -> list[tuple[lists.Column, bool]]:
+        """The columns, and whether numbers stand in them."""
+        numbers = {cell.column.name for _row, cells in self.rows for cell in cells if cell.kind == "number"}
+        return [(column, column.name in numbers) for column in self.columns]
+
+
 @dataclass(frozen=True)
 class Team:
     forecast: Forecast
@@ -113,13 +154,18 @@ class Team:
     counted_at: datetime | None
 
     @property
-    def columns(self) -> Sequence[lists.Column]:
-        return PEOPLE
-
-    @property
-    def people(self) -> list[tuple[Member, list[lists.Cell]]]:
-        """The members in rows that are not drawn by a template, which would take most of the page's time for two hundred of them."""
-        return lists.cells(PEOPLE, self.members)
+    def tables(self) -> list[Table]:
+        """The tables, in rows that are not drawn by a template, which would take most of the page's time for two hundred people."""
+        return [
+            Table(
+                _("People"),
+                PEOPLE,
+                lists.cells(PEOPLE, self.members),
+                nothing=_("Nobody reviews yet."),
+                note=_("Agreement and checks are of the last 30 days."),
+            ),
+            *([Table(_("What waits"), QUEUES, lists.cells(QUEUES, self.queues))] if self.queues else []),
+        ]
 
 
 def of_all() -> Team:
@@ -168,7 +214,11 @@ def _members(today: date, whole: Figures | None) -> list[Member]:
     days = DecisionDay.objects.filter(day__gt=today - timedelta(days=DAYS), actor__isnull=False, verdict__in=VERDICTS)
     sums = {"now": Sum("decisions", filter=Q(day=today)), "week": Sum("decisions"), "looked": Sum("seconds")}
     counted = {actor: (now or 0, week, looked) for actor, now, week, looked in days.values_list("actor").annotate(**sums).order_by()}
-    users = User.objects.select_related("actor").filter(Q(actor__in=counted) | Q(is_active=True, role=User.Role.REVIEWER))
+    users = (
+        User.objects.select_related("actor")
+        .only("username", "actor__user")
+        .filter(Q(actor__in=counted) | Q(is_active=True, role=User.Role.REVIEWER))
+    )
     checks = {
         reviewer: (answers, right)
         for reviewer, answers, right in CheckAnswer.objects.filter(
