@@ -19,7 +19,7 @@ from alignment import bulk, decisions, facts, implied, logbook
 from alignment.models import Decision, Pair, User
 from review.models import HeldSKU
 
-MOST_PAIRS = 200
+MOST_PAIRS = 150
 EXAMPLES = 10
 READ = (
     *("left", "right", "query", "standing", "in_review", "stage", "probability"),

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from alignment import decisions, implied
+from alignment import decisions, implied, planned
 from alignment.models import Actor, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
 from review import around, cases, checks, fragments, keys, leases, queues, scopes
@@ -41,6 +41,7 @@ class Told:
     still: leases.Case | None = None
 
 
+@planned.once()
 @never_cache
 @reviewer_required
 @require_GET
@@ -48,6 +49,7 @@ def case(request: HttpRequest) -> HttpResponse:
     return _page(request, escalated=False)
 
 
+@planned.once()
 @never_cache
 @admin_required
 @require_GET
@@ -69,6 +71,7 @@ def _page(request: HttpRequest, *, escalated: bool) -> HttpResponse:
     return render(request, template, _context(user, taken, escalated=escalated, current=current))
 
 
+@planned.once()
 @never_cache
 @reviewer_required
 @require_GET
@@ -96,6 +99,7 @@ def neighbours(request: HttpRequest, lease: uuid.UUID) -> HttpResponse:
     return render(request, "review/_neighbours.html", {"neighbours": found})
 
 
+@planned.once()
 @never_cache
 @reviewer_required
 @require_POST
@@ -197,6 +201,7 @@ def _take_verdict(request: HttpRequest, user: User, pair_id: int, request_id: uu
     return Told(notice=cases.told(pair), current=next(iter(order[place + 1 :] + order[:place]), None), still=still)
 
 
+@planned.once()
 @never_cache
 @reviewer_required
 @require_POST
