@@ -64,7 +64,7 @@ def describe(group: Group, user: User) -> dict[str, Any]:
     return {
         "group": group,
         "members": _members(skus, pairs, lines),
-        "more_members": group.size - len(skus) - (found.filter(sku__in=secret.listings).count() if secret.listings else 0),
+        "more_members": group.size - len(skus) - found.filter(sku__in=secret.listings).count() if len(skus) == MOST_MEMBERS else 0,
         "aliases": list(Group.objects.filter(merged_into=group).order_by("pk")[:MOST_CHANGES]),
         "conflicts": list(
             Conflict.objects.filter(Q(pair__left__in=skus) | Q(pair__right__in=skus))

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from alignment import decisions
 from alignment.models import Conflict, Group, Pair
-from review import lists
+from review import grouped, lists
 from review.views import groups
 from tests import factories
 
@@ -76,6 +76,16 @@ def test_a_group_shows_its_members_and_the_decisions_that_joined_them(client, re
     page = client.get(reverse("group", args=[Group.objects.get().uuid]), HTTP_ACCEPT_LANGUAGE=language)
     assert [len(member.joins) for member in page.context["members"]] == [1, 1]
     assert "&lt;i&gt;Kettle" in text(page) and "lin" in text(page) and reverse("pair", args=[pair.pk]) in text(page)
+
+
+def test_of_a_large_group_some_are_shown_and_how_many_more_there_are(client, reviewer, monkeypatch):
+    first = join(reviewer).left
+    join(reviewer, first)
+    address = reverse("group", args=[Group.objects.get(size=3).uuid])
+    assert "more; the export" not in text(client.get(address))
+    monkeypatch.setattr(grouped, "MOST_MEMBERS", 2)
+    page = client.get(address)
+    assert len(page.context["members"]) == 2 and "and 1 more; the export holds it" in text(page)
 
 
 def test_a_merged_group_leads_to_where_its_members_are(client, reviewer):
