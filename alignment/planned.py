@@ -1,4 +1,8 @@
-"""Statements that PostgreSQL plans once a connection instead of each time, where planning is most of their time."""
+"""Which statements PostgreSQL plans once a connection, and which each time they are asked.
+
+A plan that is kept is the one that is best for most values. Where planning is most of a statement's time and its values hardly matter, as
+ids do, it is kept; where nothing passes a filter, a kept plan may read a million rows to say so.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +17,28 @@ SEEN_BEFORE = 3
 
 @contextmanager
 def once() -> Iterator[None]:
-    """What is asked inside again and again is planned once, for whatever values it is asked with.
+    """What is asked inside again and again is planned once, for whatever values it is asked with."""
+    with _threshold(SEEN_BEFORE):
+        yield
 
-    Not for lists: where nothing passes a filter, the plan that is best for most values reads a million rows to say so.
-    """
+
+@contextmanager
+def anew() -> Iterator[None]:
+    """Whatever is around: what is asked inside is planned for its values, each time."""
+    with _threshold(None):
+        yield
+
+
+@contextmanager
+def _threshold(seen: int | None) -> Iterator[None]:
     if not getattr(connection.features, "uses_server_side_binding", False):
         yield
         return
     connection.ensure_connection()
     session: Any = connection.connection
-    session.prepare_threshold = SEEN_BEFORE
+    before = session.prepare_threshold
+    session.prepare_threshold = seen
     try:
         yield
     finally:
-        session.prepare_threshold = None
+        session.prepare_threshold = before

@@ -73,7 +73,8 @@ def tree(at: Category) -> Tree:
 
 
 def _skus() -> Counter[int]:
-    """How many SKUs each category holds itself: as last counted, which takes longer than all else on the page, until one changes."""
+    """How many SKUs each category holds itself, as last counted, which takes longer than all else on the page: until the newest change
+    is another one, and for a minute at most, since an import may store what it read before that."""
     newest = SKU.objects.order_by("-updated_at", "-id").values_list("updated_at", "id").first()
     as_of, counted = cache.get(SKUS, (None, None))
     if counted is None or as_of != newest:

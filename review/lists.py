@@ -46,7 +46,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Column:
-    """What one column says of a row. `value` is what an export holds; `shown`, where it is given, is what a page shows instead."""
+    """What one column says of a row. `value` is what an export holds; `shown`, where it is given, is what a page shows instead. The cells
+    of one that `names_row` are read before the others to whoever hears the page."""
 
     name: str
     title: Words
@@ -55,6 +56,7 @@ class Column:
     link: Callable[[Any], str] | None = None
     sort: str = ""
     on_page: bool = True
+    names_row: bool = False
 
 
 @dataclass(frozen=True)

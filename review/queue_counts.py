@@ -44,7 +44,7 @@ class Queue:
 
 
 def count(*, now: datetime | None = None) -> bool:
-    """Bring the counts up to date, unless that was done a moment ago or is done meanwhile. Returns whether it was due."""
+    """Bring the counts up to date, unless that was done a moment ago or is done meanwhile. Returns whether it stored any."""
     now = now or timezone.now()
     before = QueueCount.objects.aggregate(at=Max("counted_at"))["at"]
     if not upkeep.is_due(before, seconds=cache.get(SECONDS, 0.0), now=now, never_sooner=NEVER_SOONER):
@@ -71,6 +71,7 @@ def count(*, now: datetime | None = None) -> bool:
         )
         for row in rows
     ]
+    seconds = time.monotonic() - started
     with transaction.atomic():
         locks.hold(LOCK_KEY)
         if QueueCount.objects.filter(counted_at__gte=now).exists():
@@ -78,7 +79,7 @@ def count(*, now: datetime | None = None) -> bool:
         QueueCount.objects.all().delete()
         # A row that counts nothing says that it was counted.
         QueueCount.objects.bulk_create(counted or [QueueCount(stage=Pair.Stage.FIRST, pairs=0, cases=0, counted_at=now)], batch_size=500)
-    cache.set(SECONDS, time.monotonic() - started, None)
+    cache.set(SECONDS, seconds, None)
     return True
 
 

@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import LessThanOrEqual
 from django.utils import timezone
 
+from alignment import planned
 from alignment.models import Actor, CandidateSet, Decision, Pair, PolicyVersion, User
 from alignment.open_pairs import FOR_ADMINS
 from alignment.opinions import last_word_open_to, none_of, second_open_to
@@ -113,6 +114,7 @@ def next_heads(user: User, scope: Scope, *, escalated: bool) -> list[Head]:
     return (_first(user, scope, counted, escalated=escalated) if counted else []) or _first(user, scope, None, escalated=escalated)
 
 
+@planned.anew()
 def left(user: User, *, escalated: bool = False, narrowed: bool = True) -> Left:
     """Counted to 10,000; beyond that as last counted, by cells, which is looked up every ten seconds."""
     # What an admin filtered the escalated pairs by is few, and not worth remembering.
@@ -151,11 +153,13 @@ def _counted(pairs: QuerySet[Pair], user: User, *, at_most: int, unless_more_in:
     return Left(cases=found["cases"] + besides, pairs=min(found["pairs"], at_most) + besides, more=more)
 
 
+@planned.anew()
 def count_open(*, escalated: bool) -> int:
     """How many pairs are open, whoever may be shown them; beyond 10,000, that and one."""
     return Pair.objects.filter(in_review=True, stage__in=stages(escalated=escalated)).order_by()[: COUNTED + 1].count()
 
 
+@planned.anew()
 def why_empty(user: User, counted: Left, *, escalated: bool) -> dict[str, Any]:
     """What an empty queue says: `reason` and `count`. `counted` is what is `left` of it.
 

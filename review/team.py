@@ -19,7 +19,7 @@ from alignment.models import Decision, Pair, User
 from review import figures, insights, lists
 from review.insights import Chart, Column, Row
 from review.models import CheckAnswer, DecisionDay, Figures, OpenDay, QueueCount
-from review.templatetags.numbers import in_percent, thousands
+from review.templatetags.numbers import hundredths, in_percent, thousands
 
 DAYS, CHECKED_DAYS = 7, 30
 CHARTED_DAYS = 30
@@ -65,7 +65,13 @@ def _share(part: int, whole: int) -> str:
 
 
 PEOPLE = (
-    lists.Column("who", gettext_lazy("Who"), lambda one: one.user.get_username(), link=lambda one: reverse("member", args=[one.user.pk])),
+    lists.Column(
+        "who",
+        gettext_lazy("Who"),
+        lambda one: one.user.get_username(),
+        link=lambda one: reverse("member", args=[one.user.pk]),
+        names_row=True,
+    ),
     lists.Column("today", gettext_lazy("Today"), lambda one: one.today, lambda one: thousands(one.today)),
     lists.Column("week", gettext_lazy("Seven days"), lambda one: one.week, lambda one: thousands(one.week)),
     lists.Column(
@@ -85,8 +91,7 @@ PEOPLE = (
         "κ",
         # A number even where it is shown as a dash, so that it stands like one.
         lambda one: 0,
-        # Rounded before, and nothing added: a hair below zero is no "-0.00".
-        lambda one: f"{round(one.agreement.kappa, 2) + 0.0:.2f}" if one.agreement and one.agreement.kappa is not None else NOTHING,
+        lambda one: hundredths(one.agreement.kappa) if one.agreement and one.agreement.kappa is not None else NOTHING,
     ),
     lists.Column("checked", gettext_lazy("Right in checks"), lambda one: one.checked, lambda one: _share(one.right, one.checked)),
 )
@@ -115,7 +120,7 @@ def _empty(forecast: Forecast) -> str:
 
 
 QUEUES = (
-    lists.Column("category", gettext_lazy("Category"), lambda queue: queue.category or _("No category")),
+    lists.Column("category", gettext_lazy("Category"), lambda queue: queue.category or _("No category"), names_row=True),
     lists.Column("languages", gettext_lazy("Languages"), lambda queue: queue.languages or NOTHING),
     lists.Column("pairs", gettext_lazy("Pairs"), lambda queue: queue.pairs, lambda queue: thousands(queue.pairs)),
     lists.Column("cases", gettext_lazy("Cases"), lambda queue: queue.cases, lambda queue: thousands(queue.cases)),

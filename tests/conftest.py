@@ -31,7 +31,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that nobody waits for them at the end."""
+    """The longest files first, so that nobody waits for them at the end. What they flush is put back: see below."""
     items.sort(key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
 
 

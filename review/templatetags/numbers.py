@@ -30,6 +30,12 @@ def to_ten_thousand(count: int) -> str:
 
 
 @register.filter
+def hundredths(number: float) -> str:
+    """With two digits after the point. What rounds to nothing has no sign."""
+    return f"{round(number, 2) or 0:.2f}"
+
+
+@register.filter
 def in_percent(number: float | str) -> str:
     """A number of hundredths with its sign, spaced as the page's language spaces it."""
     return gettext("%(number)s %%") % {"number": number}

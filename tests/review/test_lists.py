@@ -26,11 +26,11 @@ MOMENT = timezone.now().replace(microsecond=0)
 OFFSETS = st.sampled_from([timedelta(0), timedelta(milliseconds=250), timedelta(microseconds=250_001), timedelta(seconds=1)])
 
 
-def walked(sources, *, field, descending, size, between=lambda: None):
+def walked(sources, *, field, descending, size, between=lambda: None, together=False):
     """Every row that a reader meets going forward, page by page, and every row met going back from the last page."""
     forward, cursor = [], ""
     while True:
-        page = keyset.page(sources, field=field, descending=descending, size=size, after=cursor)
+        page = keyset.page(sources, field=field, descending=descending, size=size, after=cursor, together=together)
         forward.append(page)
         between()
         assert len(forward) < 200, "the walk does not end"
@@ -39,7 +39,7 @@ def walked(sources, *, field, descending, size, between=lambda: None):
         cursor = page.after
     back, page = [forward[-1].rows], forward[-1]
     while page.before:
-        page = keyset.page(sources, field=field, descending=descending, size=size, before=page.before)
+        page = keyset.page(sources, field=field, descending=descending, size=size, before=page.before, together=together)
         back.append(page.rows)
         assert len(back) < 200, "the walk back does not end"
     return [row for page in forward for row in page.rows], [row for rows in reversed(back) for row in rows]
@@ -97,6 +97,24 @@ class Walks(TestCase):
         assert [(type(row), row.pk) for row in back] == met
         times = [row.created_at for row in forward]
         assert times == sorted(times, reverse=descending)
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(st.tuples(st.sampled_from(["de", "en", "fr"]), st.none() | OFFSETS), max_size=14),
+        st.booleans(),
+        st.integers(1, 4),
+        st.sampled_from(["created_at", "delisted_at"]),
+    )
+    def test_what_is_read_in_one_query_is_walked_as_what_is_read_in_several(self, rows, descending, size, field):
+        for language, offset in rows:
+            at = None if offset is None else MOMENT + offset
+            factories.make_sku(language=language, created_at=at or MOMENT, delisted_at=at)
+        sources = [SKU.objects.filter(language=language) for language in ("fr", "de", "en")]
+        one_by_one, _back = walked(sources, field=field, descending=descending, size=size)
+        read = [rows.values("pk") for rows in sources]
+        forward, back = walked(read, field=field, descending=descending, size=size, together=True)
+        assert [row["pk"] for row in forward] == [row.pk for row in one_by_one]
+        assert [row["pk"] for row in back] == [row["pk"] for row in forward]
 
 
 @pytest.fixture

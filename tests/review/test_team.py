@@ -86,6 +86,27 @@ def test_what_waits_is_told_by_category_and_languages(client, admin):
     assert OpenDay.objects.get(day=timezone.localdate()).queues == {f"{strollers.pk}:en|zh": 9, ":": 0}
 
 
+@pytest.mark.parametrize(
+    ("opened", "pairs", "empty"),
+    [
+        ([], 9, "–"),
+        ([(3, 5), (2, 5)], 9, "it grows"),
+        ([(3, 60), (2, 40)], 9, "today"),
+        ([(3, 9_000_000)], 8_999_990, "not in ten years"),
+    ],
+)
+def test_a_queues_row_says_when_it_is_empty_and_is_named_by_its_category(client, admin, opened, pairs, empty):
+    category = factories.make_category("<b>Baby</b>")
+    QueueCount.objects.create(category=category, languages="en|zh", stage="first", pairs=pairs, cases=1, counted_at=timezone.now())
+    for back, open_then in opened:
+        day = timezone.localdate() - timedelta(days=back)
+        OpenDay.objects.create(day=day, pairs=open_then, queues={f"{category.pk}:en|zh": open_then})
+    count()
+    html = client.get(reverse("team")).content.decode()
+    assert '<th scope=row class="text" data-label="Category">&lt;b&gt;Baby&lt;/b&gt;</th>' in html
+    assert f'data-label="Empty">{empty}</td>' in html
+
+
 def test_a_queue_that_shrinks_is_empty_on_a_day():
     found = team.forecast([(days_ago(3), 100), (days_ago(1), 70)], 50, now=noon())
     assert (round(found.a_day), found.grows) == (20, False)
