@@ -18,8 +18,6 @@ from django.utils import translation
 from alignment import triggers, wake_ups
 from alignment.facts import known
 
-LONGEST = ("processes/test_kills", "processes/test_whole_road", "processes/", "review/test_accessibility", "review/test_screenshots")
-
 
 def pytest_configure() -> None:
     # A file, as in use: threads on one SQLite database in memory fail at each other's locks instead of waiting for them.
@@ -31,8 +29,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, so that nobody waits for them at the end. What they flush is put back: see below."""
-    items.sort(key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
+    """The longest first, so that nobody waits for them at the end. What they flush is put back: see below."""
+    items.sort(key=lambda item: "/processes/" not in item.nodeid)
 
 
 @pytest.fixture(autouse=True, scope="session")
