@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
@@ -113,9 +113,8 @@ class Choice:
         return f"-{self.sort.name}" if self.descending else self.sort.name
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell as a page draws it."""
+class Cell(NamedTuple):
+    """One cell as a page draws it, which has hundreds of them."""
 
     column: Column
     value: Any

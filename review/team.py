@@ -50,7 +50,8 @@ class Forecast:
 class Member:
     """One person's last days. `an_hour`: verdicts in an hour of looking, None where that was not told."""
 
-    user: User
+    pk: int
+    name: str
     today: int
     week: int
     an_hour: float | None
@@ -68,8 +69,8 @@ PEOPLE = (
     lists.Column(
         "who",
         gettext_lazy("Who"),
-        lambda one: one.user.get_username(),
-        link=lambda one: reverse("member", args=[one.user.pk]),
+        lambda one: one.name,
+        link=lambda one: reverse("member", args=[one.pk]),
         names_row=True,
     ),
     lists.Column("today", gettext_lazy("Today"), lambda one: one.today, lambda one: thousands(one.today)),
@@ -219,11 +220,7 @@ def _members(today: date, whole: Figures | None) -> list[Member]:
     days = DecisionDay.objects.filter(day__gt=today - timedelta(days=DAYS), actor__isnull=False, verdict__in=VERDICTS)
     sums = {"now": Sum("decisions", filter=Q(day=today)), "week": Sum("decisions"), "looked": Sum("seconds")}
     counted = {actor: (now or 0, week, looked) for actor, now, week, looked in days.values_list("actor").annotate(**sums).order_by()}
-    users = (
-        User.objects.select_related("actor")
-        .only("username", "actor__user")
-        .filter(Q(actor__in=counted) | Q(is_active=True, role=User.Role.REVIEWER))
-    )
+    users = User.objects.filter(Q(actor__in=counted) | Q(is_active=True, role=User.Role.REVIEWER))
     checks = {
         reviewer: (answers, right)
         for reviewer, answers, right in CheckAnswer.objects.filter(
@@ -234,22 +231,22 @@ def _members(today: date, whole: Figures | None) -> list[Member]:
         .order_by()
     }
     members = []
-    for user in users:
-        actor = getattr(user, "actor", None)
-        now, week, seconds = counted.get(actor.pk, (0, 0, 0.0)) if actor else (0, 0, 0.0)
-        checked, right = checks.get(user.pk, (0, 0))
+    for pk, name, actor in users.values_list("pk", "username", "actor"):
+        now, week, seconds = counted.get(actor, (0, 0, 0.0))
+        checked, right = checks.get(pk, (0, 0))
         members.append(
             Member(
-                user=user,
+                pk=pk,
+                name=name,
                 today=now,
                 week=week,
                 an_hour=3600 * week / seconds if seconds else None,
-                agreement=figures.agreement_of(whole, actor.pk) if actor else None,
+                agreement=figures.agreement_of(whole, actor) if actor else None,
                 checked=checked,
                 right=right,
             )
         )
-    return sorted(members, key=lambda member: (-member.week, member.user.get_username()))
+    return sorted(members, key=lambda member: (-member.week, member.name))
 
 
 def _queues(opened: Sequence[OpenDay]) -> list[Queue]:
