@@ -27,7 +27,7 @@ MOST_ATTRIBUTES = 40
 LONGEST_QUERY = 200
 MOST_WORDS = 12
 # How many matches are looked at, to show the best of them.
-LOOKED_AT = 300
+LOOKED_AT = 250
 SHORTEST_BEGINNING = 2
 SKUS_AT_ONCE = 1000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from review.templatetags.numbers import hundredths, in_percent, thousands
 
 DAYS, CHECKED_DAYS = 7, 30
 CHARTED_DAYS = 30
-MOST_QUEUES = 40
+MOST_QUEUES = 20
 NOTHING = "–"
 VERDICTS = (Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.UNSURE)
 
@@ -133,13 +133,14 @@ QUEUES = (
 
 @dataclass(frozen=True)
 class Table:
-    """Rows as `{% rows %}` draws them; what stands beneath them, or in their place where there are none."""
+    """Rows as `{% rows %}` draws them; what stands beneath them, or in their place where there are none; and where all of them are."""
 
     title: str
     columns: Sequence[lists.Column]
     rows: list[tuple[Any, list[lists.Cell]]]
     nothing: str = ""
     note: str = ""
+    all_at: str = ""
 
     @property
     def heads(self) -> list[tuple[lists.Column, bool]]:
@@ -170,8 +171,14 @@ class Team:
                 nothing=_("Nobody reviews yet."),
                 note=_("Agreement and checks are of the last 30 days."),
             ),
-            *([Table(_("What waits"), QUEUES, lists.cells(QUEUES, self.queues))] if self.queues else []),
+            *([self._what_waits()] if self.queues else []),
         ]
+
+    def _what_waits(self) -> Table:
+        found = Table(_("What waits"), QUEUES, lists.cells(QUEUES, self.queues))
+        if len(self.queues) < MOST_QUEUES:
+            return found
+        return replace(found, note=_("The %(count)s queues with the most pairs.") % {"count": MOST_QUEUES}, all_at=reverse("queues"))
 
 
 def of_all() -> Team:

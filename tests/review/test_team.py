@@ -86,6 +86,17 @@ def test_what_waits_is_told_by_category_and_languages(client, admin):
     assert OpenDay.objects.get(day=timezone.localdate()).queues == {f"{strollers.pk}:en|zh": 9, ":": 0}
 
 
+def test_of_many_queues_the_largest_are_shown_and_where_all_of_them_are(client, admin, monkeypatch):
+    monkeypatch.setattr(team, "MOST_QUEUES", 2)
+    for pairs in (1, 3, 2):
+        category = factories.make_category(f"Area {pairs}")
+        QueueCount.objects.create(category=category, languages="en|zh", stage="first", pairs=pairs, cases=1, counted_at=timezone.now())
+    count()
+    page = client.get(reverse("team"))
+    assert [queue.category for queue in page.context["team"].queues] == ["Area 3", "Area 2"]
+    assert f'The 2 queues with the most pairs. <a href="{reverse("queues")}">All queues</a>' in page.content.decode()
+
+
 @pytest.mark.parametrize(
     ("opened", "pairs", "empty"),
     [
