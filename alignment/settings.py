@@ -82,8 +82,8 @@ def database() -> dict[str, object]:
         # counts a million pairs beside the reviewers takes one core, not all.
         options = parsed.setdefault("OPTIONS", {})
         assert isinstance(options, dict)
-        # A case's statements are planned once a connection, see `planned`; what else is asked is planned for its values.
-        options |= {"server_side_binding": True, "prepare_threshold": None} | options
+        # Statements that `planned` keeps are kept by the server.
+        options.setdefault("server_side_binding", True)
         options["options"] = f"{options.get('options', '')} -c jit=off -c max_parallel_workers_per_gather=0".strip()
     return parsed
 

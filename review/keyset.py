@@ -98,9 +98,12 @@ def walk(
         for row in rows.order_by(*order)[:size]:
             found.append((Key(row.sort_key if _as_text(sort) else getattr(row, sort.attname), index, row.pk), row))
     if asked:
-        parts = asked[0].union(*asked[1:], all=True) if asked[1:] else asked[0]
-        read = parts.order_by(*(_ordered(name, descending=descending) for name in ("sort_key", "of_source", "pk")))[:size]
-        found = [(Key(row["sort_key"], row["of_source"], row["pk"]), row) for row in read]
+        read = (
+            asked[0]
+            .union(*asked[1:], all=True)
+            .order_by(*(_ordered(name, descending=descending) for name in ("sort_key", "of_source", "pk")))[:size]
+        )
+        return [(Key(row["sort_key"], row["of_source"], row["pk"]), row) for row in read]
     if len(sources) > 1:
         found.sort(key=lambda one: (one[0].value is not None, one[0].value, one[0].source, one[0].pk), reverse=descending)
     return found[:size]
