@@ -232,7 +232,7 @@ def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "
     shape.complete(page.rows)
     columns = [column for column in shape.columns if column.on_page]
     rows = cells(columns, page.rows)
-    numbers = {cell.column.name for _row, cells in rows for cell in cells if cell.kind == "number"}
+    numbers = of_numbers(rows)
     # What fits one page is counted by having been read: where little is found, all was looked at for it.
     count = _count(sources, shape.counted + 1) if page.after or after or before else len(rows)
     return Shown(
@@ -282,6 +282,11 @@ def _day(text: str) -> date | None:
 def cells(columns: Sequence[Column], rows: Sequence[Any]) -> list[tuple[Any, list[Cell]]]:
     """Rows with what each column says of them, as `{% rows %}` draws them."""
     return [(row, [_cell(column, row) for column in columns]) for row in rows]
+
+
+def of_numbers(rows: Sequence[tuple[Any, list[Cell]]]) -> set[str]:
+    """The names of the columns in which numbers stand."""
+    return {cell.column.name for _row, cells in rows for cell in cells if cell.kind == "number"}
 
 
 def _cell(column: Column, row: Any) -> Cell:

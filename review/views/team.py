@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from review import team
+from review import team, team_tables
 from review.permissions import admin_required
 from review.views.insights import as_csv
 
@@ -15,7 +15,8 @@ from review.views.insights import as_csv
 @admin_required
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    return render(request, "review/team.html", {"team": team.of_all(), "files": reverse("team") + "data/"})
+    shown = team.of_all()
+    return render(request, "review/team.html", {"team": shown, "tables": team_tables.of(shown), "files": reverse("team") + "data/"})
 
 
 @admin_required

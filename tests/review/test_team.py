@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from alignment import decisions
 from alignment.agreement import Agreement
-from review import figures, team
+from review import figures, team, team_tables
 from review.models import CheckAnswer, KnownPair, OpenDay, QueueCount
 from tests import factories
 
@@ -172,6 +172,6 @@ def test_agreement_is_as_it_was_counted(client, admin):
 
 
 def test_kappa_is_rounded_as_on_ones_own_page():
-    (column,) = (column for column in team.PEOPLE if column.name == "kappa")
+    (column,) = (column for column in team_tables.PEOPLE if column.name == "kappa")
     lin = team.Member(pk=1, name="lin", today=0, week=0, an_hour=None, agreement=Agreement(9, 8, 0.678), checked=0, right=0)
     assert column.shown(lin) == "0.68"
