@@ -79,7 +79,7 @@ def take_case(user: User, *, escalated: bool = False, query_id: int | None = Non
                 if case := _continued(user, escalated=escalated, query_id=query_id):
                     return case
         case, goes_on = _claim_next(user, ahead=False, escalated=escalated, query_id=query_id)
-        if case or not goes_on:
+        if case or not (goes_on or _claimed_meanwhile(user, ahead=False)):
             return case
         if query_id is not None:
             # The case ahead may be what is in the way.
@@ -102,7 +102,7 @@ def take_ahead(user: User, *, escalated: bool = False) -> Case | None:
                     return case
                 sweep()
         case, goes_on = _claim_next(user, ahead=True, escalated=escalated)
-        if case or not goes_on:
+        if case or not (goes_on or _claimed_meanwhile(user, ahead=True)):
             return case
     return None
 
@@ -289,6 +289,11 @@ def _continued(user: User, *, escalated: bool, query_id: int | None) -> Case | N
     if held.expired:
         sweep()
     return None
+
+
+def _claimed_meanwhile(user: User, *, ahead: bool) -> bool:
+    """Whether another request of this person took what this one found free no more."""
+    return Lease.objects.filter(reviewer=user, ahead=ahead).exists()
 
 
 def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> tuple[Case | None, bool]:

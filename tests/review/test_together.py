@@ -82,6 +82,20 @@ def test_two_reviewers_clear_two_hundred_cases_and_no_pair_is_shown_to_both():
     assert groups.verify() == []
 
 
+@pytest.mark.parametrize("cases", (1, 2))
+def test_one_reviewer_who_asks_four_times_at_once_is_handed_the_same_case_each_time(cases):
+    """A page that is loaded again while the first answer is on its way, and what each of them looks ahead for."""
+    make_cases(cases)
+    user = factories.make_reviewer()
+    for _round in range(10):
+        leases.release(user)
+        for take in (leases.take_case, leases.take_ahead):
+            taken: list[leases.Case | None] = []
+            assert at_once([lambda take=take, taken=taken: taken.append(take(user))] * 4) == []
+            assert len({case and case.lease.pk for case in taken}) == 1
+        assert Lease.objects.filter(reviewer=user).count() == cases
+
+
 def test_whatever_many_do_at_once_no_listing_is_in_two_hands():
     make_cases(24)
     users = [factories.make_reviewer() for _ in range(6)]
