@@ -54,10 +54,10 @@ def main() -> None:
         site = Site(Path(folder), f"sqlite:///{folder}/alignment.sqlite3", SAMPLE="no", SCORING_LEASE_SECONDS="60")
         try:
             site.start("manage.py", "start")
-            until(site.answers, seconds=90, what="the web server answers")
-            until(lambda: site.rows(WORKER)[0][0] > 0, seconds=90, what="a worker is up")
+            until(site.answers, what="the web server answers")
+            until(lambda: site.rows(WORKER)[0][0] > 0, what="a worker is up")
             site.shell(BULK % args.sets)
-            until(lambda: site.counts().get("scored", 0) > 0, seconds=60, what="the bulk job has begun")
+            until(lambda: site.counts().get("scored", 0) > 0, what="the bulk job has begun")
             before, started = site.counts()["scored"], time.monotonic()
             times = ask(site, rows, WARM_UP + args.requests)
             counts, took = site.counts(), time.monotonic() - started

@@ -347,7 +347,7 @@ RUNS = lists.List(
     name="runs",
     columns=[
         Column("kind", gettext_lazy("Kind"), lambda row: str(row.told.title)),
-        Column("name", gettext_lazy("Run"), lambda row: row.told.name),
+        Column("name", gettext_lazy("Run"), lambda row: row.told.name, names_row=True),
         Column("detail", gettext_lazy("Detail"), lambda row: row.told.detail),
         Column("status", gettext_lazy("State"), lambda row: row.told.status, shown=lambda row: row.told.status_title),
         Column("error", gettext_lazy("Error"), lambda row: row.told.error),

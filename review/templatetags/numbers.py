@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import floor, log10
 
 from django import template
 from django.utils.formats import number_format
@@ -21,6 +22,15 @@ def thousands(count: float | None) -> str:
 def _grouped(count: int, language: str | None) -> str:
     """Kept: a table of two hundred people writes a thousand numbers, most of them small."""
     return number_format(count, force_grouping=True)
+
+
+@register.filter
+def speed(per_second: float | None) -> str:
+    """So many a second. A slow one with its two foremost digits: none is not what it does."""
+    if not per_second or per_second >= 10:
+        return thousands(per_second)
+    places = 1 - floor(log10(per_second))
+    return str(number_format(round(per_second, places), places))
 
 
 @register.filter

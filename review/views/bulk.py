@@ -66,7 +66,13 @@ def candidate(pair: Pair) -> SKU:
 OPEN = lists.List(
     name="open-pairs",
     columns=[
-        Column("query", gettext_lazy("Query"), lambda pair: listing(query(pair)), link=lambda pair: reverse("pair", args=[pair.pk])),
+        Column(
+            "query",
+            gettext_lazy("Query"),
+            lambda pair: listing(query(pair)),
+            link=lambda pair: reverse("pair", args=[pair.pk]),
+            names_row=True,
+        ),
         Column("candidate", gettext_lazy("Candidate"), lambda pair: listing(candidate(pair))),
         Column("sources", gettext_lazy("Sources"), lambda pair: f"{query(pair).source.name} / {candidate(pair).source.name}"),
         Column(

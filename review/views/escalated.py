@@ -30,7 +30,13 @@ def _there_for(rows: QuerySet[Any], why: str) -> QuerySet[Any]:
 ESCALATED = lists.List(
     name=scopes.ESCALATED,
     columns=[
-        Column("query", _("Query"), lambda pair: listing(pair.query), link=lambda pair: f"{reverse('escalated')}?again={pair.pk}"),
+        Column(
+            "query",
+            _("Query"),
+            lambda pair: listing(pair.query),
+            link=lambda pair: f"{reverse('escalated')}?again={pair.pk}",
+            names_row=True,
+        ),
         Column("candidate", _("Candidate"), lambda pair: listing(candidate(pair)), link=lambda pair: reverse("pair", args=[pair.pk])),
         Column("why", _("Why it is here"), lambda pair: pair.stage, shown=lambda pair: WHY[pair.stage]),
         Column("category", _("Category"), lambda pair: pair.category.path if pair.category else ""),

@@ -83,7 +83,7 @@ def _complete(rows: list[Any]) -> None:
 GROUPS = lists.List(
     name="groups",
     columns=[
-        Column("name", _("Group"), str, shown=unbroken, link=lambda group: reverse("group", args=[group.uuid])),
+        Column("name", _("Group"), str, shown=unbroken, link=lambda group: reverse("group", args=[group.uuid]), names_row=True),
         Column("example", _("One of its listings"), lambda group: group.example),
         Column("size", _("SKUs"), lambda group: group.size, sort="size"),
         Column(

@@ -51,6 +51,7 @@ PEOPLE = lists.List(
             lambda user: user.get_username(),
             link=lambda user: reverse("member", args=[user.pk]),
             sort="name",
+            names_row=True,
         ),
         Column("name", gettext_lazy("Full name"), lambda user: user.get_full_name()),
         Column("role", gettext_lazy("Role"), lambda user: "admin" if user.is_admin else "reviewer", shown=_role),

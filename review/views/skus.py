@@ -88,7 +88,13 @@ def _without_groups(rows: list[SKU]) -> None:
 SKUS = lists.List(
     name="skus",
     columns=[
-        Column("title", _("Title"), lambda sku: Text(sku.title, sku.language), link=lambda sku: reverse("sku", args=[sku.uuid])),
+        Column(
+            "title",
+            _("Title"),
+            lambda sku: Text(sku.title, sku.language),
+            link=lambda sku: reverse("sku", args=[sku.uuid]),
+            names_row=True,
+        ),
         Column("source", _("Source"), lambda sku: sku.source.name),
         Column("external_id", _("Id at its source"), lambda sku: sku.external_id),
         Column("language", _("Language"), lambda sku: sku.language, shown=lambda sku: language(sku.language) if sku.language else ""),

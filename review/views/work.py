@@ -82,7 +82,7 @@ HISTORY = lists.List(
             lambda row: row.verdict,
             shown=lambda row: f"{history.SIGNS[Decision.Verdict(row.verdict)]}\u00a0{history.VERDICTS[row.verdict]}",
         ),
-        Column("query", gettext_lazy("Query"), lambda row: _query(row).text, _query, _pair_link),
+        Column("query", gettext_lazy("Query"), lambda row: _query(row).text, _query, _pair_link, names_row=True),
         Column("candidate", gettext_lazy("Candidate"), lambda row: _candidate(row).text, _candidate, _pair_link),
         Column("reason", gettext_lazy("Reason"), lambda row: row.reject_reason, shown=_reason),
         Column("seconds", gettext_lazy("Seconds"), lambda row: row.seconds, on_page=False),

@@ -27,13 +27,11 @@ DOCUMENTS = ["Yoga mat 6 mm", "Stainless steel electric kettle 1.7 L 2200 W", "B
 def test_coheres_own_client_is_answered_in_the_middle_of_a_bulk_job(site: Site) -> None:
     site.environment["SAMPLE"] = "no"
     site.start("manage.py", "start")
-    until(site.answers, seconds=60, what="the web server answers")
+    until(site.answers, what="the web server answers")
     token = site.manage("create_token", "admin", "--name", "test", "--scope", "read").strip()
-    until(
-        lambda: site.rows("SELECT count(*) FROM alignment_worker WHERE model_id IS NOT NULL")[0][0] > 0, seconds=90, what="a worker is up"
-    )
+    until(lambda: site.rows("SELECT count(*) FROM alignment_worker WHERE model_id IS NOT NULL")[0][0] > 0, what="a worker is up")
     site.shell(BULK)
-    until(lambda: site.counts().get("claimed", 0) > 0, seconds=30, what="the bulk job has begun")
+    until(lambda: site.counts().get("claimed", 0) > 0, what="the bulk job has begun")
     client = ClientV2(api_key=token, base_url=f"http://127.0.0.1:{site.port}/api")
     for _ in range(5):
         answer = client.rerank(model="rerank-v3.5", query=QUERY, documents=DOCUMENTS, top_n=2)
@@ -44,4 +42,4 @@ def test_coheres_own_client_is_answered_in_the_middle_of_a_bulk_job(site: Site) 
     with pytest.raises(ApiError) as refused:
         client.rerank(model="rerank-v3.5", query=QUERY, documents=[])
     assert refused.value.status_code == 400 and "documents" in refused.value.body["message"]
-    until(site.all_scored, seconds=120, what="the bulk job is done")
+    until(site.all_scored, what="the bulk job is done")

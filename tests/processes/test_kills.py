@@ -27,6 +27,18 @@ with transaction.atomic():
 """
 
 
+MANY = """
+from tests.factories import make_set, make_sku
+from alignment import wake_ups
+from django.db import transaction
+skus = [make_sku(f"Kettle {n} L, stainless steel, with a lid and a long cord") for n in range(40)]
+with transaction.atomic():
+    for query in range(SETS):
+        make_set(make_sku(f"Bouilloire {query}"), skus)
+    wake_ups.wake()
+"""
+
+
 def start_redis(site: Site) -> None:
     from alignment.processes import redis_binary
 
@@ -37,7 +49,7 @@ def start_redis(site: Site) -> None:
         stdout=subprocess.DEVNULL,
     )
     site.started.append(redis_server)
-    until(lambda: (path / "redis.sock").exists(), seconds=10, what="Redis listens")
+    until(lambda: (path / "redis.sock").exists(), what="Redis listens")
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -45,27 +57,27 @@ def test_a_worker_killed_at_any_point_loses_and_doubles_nothing(site: Site, poin
     start_redis(site)
     site.shell(SEED)
     dying = site.start("-m", "tests.processes.dying_worker", point)
-    until(lambda: dying.poll() == -signal.SIGKILL, seconds=60, what="the worker dies")
+    until(lambda: dying.poll() == -signal.SIGKILL, what="the worker dies")
     site.start("-m", "celery", "-A", "alignment", "worker", "-Q", "gpu", "-P", "solo", "--without-gossip", "--without-mingle")
     site.start(
         "-m", "celery", "-A", "alignment", "worker", "-Q", "default", "-P", "solo", "-n", "d@%h", "--without-gossip", "--without-mingle"
     )
     site.start("-m", "celery", "-A", "alignment", "beat", "--pidfile=", "-s", str(site.folder / "beat"))
-    until(site.all_scored, seconds=60, what="every set is scored")
+    until(site.all_scored, what="every set is scored")
     site.is_sound()
 
 
 def test_started_by_one_command_it_recovers_from_kills_and_a_flushed_redis_and_stops_as_one(site: Site) -> None:
     running = site.start("manage.py", "start")
-    until(site.answers, seconds=60, what="the web server answers")
+    until(site.answers, what="the web server answers")
     answered = time.monotonic()
-    until(lambda: site.counts().get("scored", 0) > 0, seconds=90, what="scoring has begun")
+    until(lambda: site.counts().get("scored", 0) > 0, what="scoring has begun")
     kill_children(site, "-Q gpu")
     redis.Redis(unix_socket_path=str(site.folder / "redis" / "redis.sock")).flushall()
     kill_children(site, "gunicorn")
-    until(site.all_scored, seconds=120, what="every set of the sample is scored")
+    until(site.all_scored, what="every set of the sample is scored")
     print(f"sample scored {time.monotonic() - answered:.0f} s after the server answered, with a worker killed and Redis flushed")
-    until(site.answers, seconds=30, what="the web server answers again")
+    until(site.answers, what="the web server answers again")
     site.is_sound()
     assert (site.folder / "accounts.txt").stat().st_mode & 0o777 == 0o600
     running.send_signal(signal.SIGINT)
@@ -83,19 +95,22 @@ exports.start(ExportRun(format="csv"), by=admin)
 
 
 def test_a_long_job_keeps_neither_dead_claims_nor_exports_nor_policies_waiting(site: Site) -> None:
+    site.environment["SAMPLE"] = "no"
     site.start("manage.py", "start")
-    until(site.answers, seconds=60, what="the web server answers")
-    until(lambda: site.counts().get("scored", 0) > 0, seconds=90, what="scoring has begun")
+    until(site.answers, what="the web server answers")
+    site.shell(MANY.replace("SETS", "60"))
+    until(lambda: site.counts().get("scored", 0) > 0, what="scoring has begun")
     signal_children(site, "-Q long", signal.SIGSTOP)
     try:
-        site.shell(ASKED)
         signal_children(site, "-Q gpu", signal.SIGKILL)
-        until(site.all_scored, seconds=120, what="every set of the sample is scored, those of the killed worker too")
-        until(lambda: site.rows("SELECT status FROM alignment_exportrun") == [("done",)], seconds=30, what="the export is written")
+        assert not site.all_scored()
+        site.shell(ASKED)
+        until(site.all_scored, what="every set is scored, those of the killed worker too")
+        until(lambda: site.rows("SELECT status FROM alignment_exportrun") == [("done",)], what="the export is written")
         assert ("waiting",) in site.rows("SELECT status FROM alignment_candidaterun")
     finally:
         signal_children(site, "-Q long", signal.SIGCONT)
-    until(lambda: set(site.rows("SELECT status FROM alignment_candidaterun")) == {("done",)}, seconds=120, what="the candidates are built")
+    until(lambda: set(site.rows("SELECT status FROM alignment_candidaterun")) == {("done",)}, what="the candidates are built")
 
 
 def kill_children(site: Site, fragment: str) -> None:
@@ -116,21 +131,12 @@ def signal_children(site: Site, fragment: str, signal_number: signal.Signals) ->
             os.kill(int(entry.name), signal_number)
 
 
-MANY = """
-from tests.factories import make_set, make_sku
-skus = [make_sku(f"Kettle {n} L, stainless steel, with a lid and a long cord") for n in range(40)]
-for query in range(400):
-    make_set(make_sku(f"Bouilloire {query}"), skus)
-"""
-
-
 def test_a_worker_told_to_end_stops_after_its_chunk_and_leaves_the_rest(site: Site) -> None:
     start_redis(site)
-    site.shell(MANY)
+    site.shell(MANY.replace("SETS", "400"))
     worker = site.start("-m", "celery", "-A", "alignment", "worker", "-Q", "gpu", "-P", "solo", "-B", "-s", str(site.folder / "beat"))
-    site.shell("from alignment import wake_ups\nfrom django.db import transaction\nwith transaction.atomic(): wake_ups.wake()")
-    until(lambda: site.counts().get("scored", 0) > 0, seconds=60, what="scoring has begun")
+    until(lambda: site.counts().get("scored", 0) > 0, what="scoring has begun")
     worker.terminate()
-    worker.wait(10)
+    worker.wait(60)
     assert site.counts()["pending"] > 0
     assert "claimed" not in site.counts()

@@ -41,7 +41,7 @@ def queued(page: Page) -> dict[str, int]:
     """The open pairs of each category, as the queues page counts them."""
     page.goto("/queues/")
     rows = page.locator("main tbody tr")
-    return {cells[0]: int(cells[2]) for cells in (row.locator("td").all_inner_texts() for row in rows.all())}
+    return {row.locator("th").inner_text(): int(row.locator("td").nth(1).inner_text()) for row in rows.all()}
 
 
 def waiting(site: Site) -> int:
@@ -59,7 +59,7 @@ def test_what_a_policy_would_do_is_what_the_workers_then_do_to_a_shops_file(site
     offers(tmp_path / "pricerunner.csv")
     site.environment["SAMPLE"] = "no"
     site.start("manage.py", "start")
-    until(site.answers, seconds=180, what="the web server answers")
+    until(site.answers, what="the web server answers")
 
     page.goto("/")
     page.get_by_label("Username").fill("admin")
@@ -81,8 +81,8 @@ def test_what_a_policy_would_do_is_what_the_workers_then_do_to_a_shops_file(site
     expect(page.get_by_text("Candidates are proposed for it next")).to_be_visible(timeout=30_000)
 
     page.get_by_role("main").get_by_role("link", name="Scoring").click()
-    until(lambda: page.reload() is not None and page.get_by_text("16 of 16 candidate sets scored").count() > 0, seconds=180, what="scores")
-    until(lambda: sum(recounted(site, page).values()) == waiting(site) > 5, seconds=180, what="what waits for people is counted")
+    until(lambda: page.reload() is not None and page.get_by_text("16 of 16 candidate sets scored").count() > 0, what="scores")
+    until(lambda: sum(recounted(site, page).values()) == waiting(site) > 5, what="what waits for people is counted")
     before = queued(page)
     assert before["Mobile Phones"] > 5
 
@@ -101,11 +101,11 @@ def test_what_a_policy_would_do_is_what_the_workers_then_do_to_a_shops_file(site
     expect(page.get_by_text("Version 1 is published")).to_be_visible()
     told = sum(before.values()) + then - waits
     assert told != sum(before.values())
-    until(lambda: sum(recounted(site, page).values()) == told, seconds=180, what=f"{told} pairs wait, as was told before")
+    until(lambda: sum(recounted(site, page).values()) == told, what=f"{told} pairs wait, as was told before")
 
     page.goto("/policies/")
     page.get_by_role("link", name="Mobile Phones").first.click()
     page.get_by_role("link", name="Inherit again").click()
     expect(page.locator("#queue")).to_have_text(f"{then} → {waits}")
     page.get_by_role("button", name="Inherit again").click()
-    until(lambda: recounted(site, page) == before, seconds=180, what="the queue is what it was")
+    until(lambda: recounted(site, page) == before, what="the queue is what it was")

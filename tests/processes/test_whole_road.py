@@ -65,9 +65,9 @@ def decide(page: Page, product: dict[str, str]) -> None:
 
 def test_from_one_command_to_exported_groups(empty_site: Site, chromium: Path) -> None:
     empty_site.start("manage.py", "start")
-    until(empty_site.answers, seconds=180, what="the web server answers")
+    until(empty_site.answers, what="the web server answers")
     answered = time.monotonic()
-    until(lambda: sum(empty_site.counts().values()) == 671 and empty_site.all_scored(), seconds=180, what="the sample is scored")
+    until(lambda: sum(empty_site.counts().values()) == 671 and empty_site.all_scored(), what="the sample is scored")
     product = truth()
     routes = shares(empty_site, product)
     print(f"\nThe sample was scored {time.monotonic() - answered:.0f} s after the server answered.")

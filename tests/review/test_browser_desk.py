@@ -116,7 +116,7 @@ def test_an_admins_first_day_is_done_in_the_browser_and_all_of_it_stands_in_the_
     page.get_by_role("button", name="Make the token").click()
     token = page.locator("#token").input_value()
     page.goto("/settings/tokens/")
-    expect(page.get_by_role("cell", name="ERP, nightly", exact=True)).to_be_visible()
+    expect(page.get_by_role("rowheader", name="ERP, nightly", exact=True)).to_be_visible()
     assert token not in page.content()
 
     page.goto("/audit/?what=acts")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 LARGEST_ASSETS = 150_000
 MOST_QUERIES = 12
 # Taking a case under a lease, or giving it back, is more than showing it.
-MORE_QUERIES = {"case": 20, "escalated": 18}
+MORE_QUERIES = {"case": 20, "escalated": 19}
 # Lists as somebody narrows them for the first time, which is remembered.
 NARROWED = {
     "catalogue": "q=推车&source=华联商店&language=zh&category=母婴&sort=added",

@@ -110,7 +110,7 @@ def test_what_runs_is_shown_with_its_pace_and_the_time_left(client, admin):
     seen = desk.see()
     assert {line.label: line.amount.number for line in seen.running} == {"Sets to score": 3, "Imports": 1}
     assert seen.left == timedelta(seconds=120)
-    assert "about 2 minutes left" in said(client)
+    assert "0.10 pairs per second" in said(client) and "about 2 minutes left" in said(client)
 
 
 def test_how_far_each_kind_of_run_is_stands_beside_it(client, admin):

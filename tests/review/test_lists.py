@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -216,6 +217,11 @@ def test_a_title_says_its_language_and_is_never_markup(client, reader):
     page = client.get(reverse("catalogue")).content.decode()
     assert 'lang="zh"' in page
     assert "&lt;b&gt;热水壶" in page
+
+
+def test_a_row_is_headed_by_its_title(client, reader):
+    factories.make_sku("Kettle")
+    assert re.search(r'<tr><th scope=row class="text" data-label="Title"><a [^>]*>Kettle</a></th>', client.get(reverse("catalogue")).text)
 
 
 def test_a_page_costs_the_same_whatever_it_holds(client, reader, django_assert_max_num_queries):

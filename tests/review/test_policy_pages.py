@@ -141,7 +141,7 @@ def test_what_is_counted_is_what_publishing_does_and_rolling_back_undoes(
     assert state() == was
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     said=st.dictionaries(
         st.sampled_from(list(combinations(range(5), 2))),
