@@ -56,16 +56,23 @@ class Policies:
     """
 
     def __init__(self, *, until: int | None = None) -> None:
-        self.parents: dict[int, int | None] = dict(Category.objects.values_list("id", "parent_id"))
+        self.parents = self._tree()
         self.root = next(category for category, parent in self.parents.items() if parent is None)
         published = PolicyVersion.objects.all() if until is None else PolicyVersion.objects.filter(pk__lte=until)
         newest = published.order_by().values("category").annotate(newest=Max("pk")).values("newest")
         versions = PolicyVersion.objects.select_related("category", "restores").filter(pk__in=newest)
         self.own = {version.category_id: version for version in versions if not version.inherits}
 
+    @staticmethod
+    def _tree() -> dict[int, int | None]:
+        return dict(Category.objects.values_list("id", "parent_id"))
+
     def of(self, category_id: int | None) -> PolicyVersion:
         """The version in force for a category: its own, else its nearest ancestor's. No category has the root's."""
         current: int | None = category_id if category_id is not None else self.root
+        if current not in self.parents:
+            # Made since: it has no version yet.
+            self.parents = self._tree()
         while current is not None:
             if current in self.own:
                 return self.own[current]

@@ -292,6 +292,7 @@ if RERANKER_URL and not text("RERANKER_MODEL"):
 RERANKER_API = one_of("RERANKER_API", "vllm", ("cohere", "jina", "vllm", "tei"))
 RERANKER_API_KEY = text("RERANKER_API_KEY")
 RERANKER_TIMEOUT_SECONDS = whole_number("RERANKER_TIMEOUT_SECONDS", 60, 1, 3600)
+RERANKS_A_PROCESS = whole_number("RERANKS_A_PROCESS", 2, 1, 1000)
 RERANKER_DEVICE = text("RERANKER_DEVICE", "auto")
 RERANKER_DTYPE = one_of("RERANKER_DTYPE", "auto", ("auto", "float32", "bfloat16", "float16"))
 RERANKER_MAX_LENGTH = whole_number("RERANKER_MAX_LENGTH", 8192, 64, 32768)

@@ -6,11 +6,13 @@ import io
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from alignment import catalogue, importing, search
+from alignment import catalogue, search
+from alignment.importing import inline
 from alignment.importing.rows import Listing
 from alignment.models import SKU, SearchText, Source
 from tests import factories
@@ -24,7 +26,9 @@ def listing(external_id: str, title: str, **fields: object) -> Listing:
 
 
 def store(*listings: Listing, source: str = "Shop A") -> None:
-    importing.upsert_inline(source=Source.objects.get_or_create(name=source, defaults={"language": "en"})[0], listings=listings)
+    Source.objects.get_or_create(name=source, defaults={"language": "en"})
+    with transaction.atomic():
+        inline.upsert({source: [inline.Told(one, frozenset(vars(one))) for one in listings]})
 
 
 def found(text: str) -> list[str]:

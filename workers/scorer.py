@@ -27,6 +27,7 @@ SMALLEST_CHUNK = 512
 DOCUMENTS_AT_ONCE = 32
 EXPLAINED = 5
 PAUSE_AFTER_ERROR = 30.0
+TOLD_EVERY = 10.0
 
 
 class Scorer:
@@ -45,6 +46,7 @@ class Scorer:
         )
         self.holder = f"{socket.gethostname()}:{os.getpid()}"
         self.token_budget = min(4 * SMALLEST_CHUNK, settings.SCORING_TOKEN_BUDGET)
+        self.told_at = float("-inf")
 
     def step(self) -> bool:
         """Answer everybody who waits, then claim one chunk and score it. Returns whether anything waited."""
@@ -93,6 +95,7 @@ class Scorer:
         for start in range(0, len(asked.documents), DOCUMENTS_AT_ONCE):
             if start and not rerank.renew(asked, holder=self.holder):
                 return
+            self._tell()
             part = asked.documents[start : start + DOCUMENTS_AT_ONCE]
             scores = self.reranker.score(asked.instruction, asked.query, part, document_limit=asked.document_limit)
             answers += [rerank.Answer(score.logit, score.probability, score.tokens_read, score.tokens_cut) for score in scores]
@@ -113,15 +116,7 @@ class Scorer:
             wanted = self.token_budget * CHUNK_SECONDS / max(time.monotonic() - begun, 0.01)
             lowest, highest = self.token_budget / 2, self.token_budget * 2
             self.token_budget = int(min(max(wanted, lowest, SMALLEST_CHUNK), highest, settings.SCORING_TOKEN_BUDGET))
-        scoring_workers.report(
-            name=self.holder,
-            model=self.model,
-            device=self.reranker.device,
-            sets_in_hand=len(sets),
-            pairs=len(facts),
-            pairs_per_second=len(facts) / seconds if facts else None,
-            memory_mb=memory_mb(),
-        )
+        self._report(sets_in_hand=len(sets), pairs=len(facts), pairs_per_second=len(facts) / seconds if facts else None)
 
     def _compute(self, works: Sequence[Work], sets: Sequence[CandidateSet]) -> list[Fact]:
         """Score what has no score yet, renewing the claim after every slice that came back."""
@@ -142,7 +137,25 @@ class Scorer:
                     for (inputs, _text), score in zip(items, scores, strict=True)
                 ]
             scoring.renew(holder=self.holder, sets=sets)
+            self._tell(sets_in_hand=len(sets))
         return facts
+
+    def _tell(self, *, sets_in_hand: int = 0) -> None:
+        """Whoever is long at one thing lives: now and then it is said."""
+        if time.monotonic() - self.told_at > TOLD_EVERY:
+            self._report(sets_in_hand=sets_in_hand)
+
+    def _report(self, *, sets_in_hand: int, pairs: int = 0, pairs_per_second: float | None = None) -> None:
+        self.told_at = time.monotonic()
+        scoring_workers.report(
+            name=self.holder,
+            model=self.model,
+            device=self.reranker.device,
+            sets_in_hand=sets_in_hand,
+            pairs=pairs,
+            pairs_per_second=pairs_per_second,
+            memory_mb=memory_mb(),
+        )
 
 
 _scorer: Scorer | None = None

@@ -49,6 +49,9 @@ class BearerAuthentication(TokenAuthentication):
         failures.check(request)
         try:
             found = super().authenticate(request)
+        except UnicodeDecodeError:
+            failures.count(request)
+            raise AuthenticationFailed from None
         except AuthenticationFailed:
             failures.count(request)
             raise

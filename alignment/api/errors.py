@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, JsonResponse
+from django.urls import resolve
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -17,7 +20,13 @@ logger = logging.getLogger(__name__)
 class TooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
-    default_detail = "The body is larger than this server takes."
+    default_detail = f"The body is larger than the {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20} MB that this server takes."
+
+
+class LengthRequired(exceptions.APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_code = "length_required"
+    default_detail = "Send the body with its Content-Length, not in chunks."
 
 
 class Conflict(exceptions.APIException):
@@ -87,5 +96,11 @@ def problem(error: Exception, context: dict[str, Any]) -> Response:
     )
 
 
+@csrf_exempt
 def not_found(request: HttpRequest, **kwargs: Any) -> JsonResponse:
-    return JsonResponse(body("not_found", "There is nothing at this address."), status=404)
+    message = "There is nothing at this address."
+    path = request.path_info
+    other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+    if resolve(other).func is not not_found:
+        message += f" Write it {'without' if path.endswith('/') else 'with'} the slash at its end: {other}"
+    return JsonResponse(body("not_found", message), status=404)

@@ -42,17 +42,25 @@ def stated(request: Request, now: int) -> int:
     return min(decode(cursor)[1], now) if cursor else now
 
 
-def whole(request: Request, name: str, default: int, highest: int = LARGEST_KEY) -> int:
+def whole(request: Request, name: str, default: int, lowest: int = 0, highest: int = LARGEST_KEY) -> int:
     """A query parameter that is a whole number. Raises ValidationError."""
     raw = request.query_params.get(name, str(default))
-    if not raw.isascii() or not raw.isdigit() or int(raw) > highest:
-        raise ValidationError({name: f"must be a whole number from 0 to {highest}"})
+    if not raw.isascii() or not raw.isdigit() or not lowest <= int(raw) <= highest:
+        raise ValidationError({name: f"must be a whole number from {lowest} to {highest}"})
     return int(raw)
+
+
+def after(request: Request, name: str, now: int) -> int:
+    """A log position that the caller has read up to. Raises ValidationError for one that is still to come: of another log, perhaps."""
+    position = whole(request, name, 0)
+    if position > now:
+        raise ValidationError({name: f"the log ends at {now}: {position} is not of this log as it stands. Read everything once more"})
+    return position
 
 
 def page(request: Request, rows: QuerySet[Row], key: str = "pk", position: int = 0) -> tuple[list[Row], str | None]:
     """Rows after the request's cursor, ordered by `key`, and the address of the next page, None after the last."""
-    size = max(1, whole(request, "limit", DEFAULT_SIZE, LARGEST_SIZE))
+    size = whole(request, "limit", DEFAULT_SIZE, lowest=1, highest=LARGEST_SIZE)
     if cursor := request.query_params.get("cursor"):
         rows = rows.filter(**{f"{key}__gt": decode(cursor)[0]})
     found = list(rows.order_by(key)[: size + 1])

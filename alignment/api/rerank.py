@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import select
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any, cast
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiTypes, extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
@@ -16,9 +18,11 @@ from alignment import catalogue, policies, rerank, scoring_workers
 from alignment.api.authentication import AnyToken
 from alignment.api.parsers import BoundedJSONParser
 from alignment.api.views import APIView
-from alignment.models import Actor, RerankRequest, User
+from alignment.models import Actor, Category, RerankRequest, User
 
 LONGEST_WAIT = 30.0
+# Who waits holds a thread of this process. Others of its threads stay free for everything else.
+waiting = threading.BoundedSemaphore(settings.RERANKS_A_PROCESS)
 
 
 class Busy(exceptions.APIException):
@@ -130,6 +134,15 @@ def scored(request: Request, values: dict[str, Any]) -> RerankRequest:
         raise exceptions.ValidationError({"category": "there is no such category"})
     if not scoring_workers.alive():
         raise Busy("No worker that scores is running. Start one, or ask again in a few seconds.")
+    if not waiting.acquire(blocking=False):
+        raise exceptions.Throttled(wait=rerank.QueueFull.seconds)
+    try:
+        return _answered(request, values, category)
+    finally:
+        waiting.release()
+
+
+def _answered(request: Request, values: dict[str, Any], category: Category | None) -> RerankRequest:
     owner = Actor.of(cast(User, request.user)).uuid
     instruction = values.get("instruction") or rerank.instruction_for(category, values["query"])
     try:
@@ -149,7 +162,7 @@ def scored(request: Request, values: dict[str, Any]) -> RerankRequest:
     if asked.status == RerankRequest.Status.FAILED:
         raise exceptions.APIException(f"The model could not score these texts: {asked.error}", code="scoring_failed")
     if asked.status != RerankRequest.Status.ANSWERED:
-        raise Busy(f"No worker answered within {LONGEST_WAIT:.0f} seconds. The request is given up; ask again.")
+        raise Busy(f"No worker answered within {LONGEST_WAIT:.0f} seconds. The request is given up; ask again, or with fewer documents.")
     return asked
 
 

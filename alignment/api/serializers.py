@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -10,12 +11,21 @@ from rest_framework import serializers
 
 from alignment import facts
 from alignment.candidates import MOST_CANDIDATES
-from alignment.importing import rows
+from alignment.importing import inline, rows
 from alignment.models import SKU, Candidate, CandidateSet, Decision, ImportRun
 
 
-class SkuReference(serializers.Serializer[Any]):
-    """A SKU by its id, by its source and external id, or inline: with a title it is created or brought up to date."""
+class Strict(serializers.Serializer[Any]):
+    """A name that is no field is an error: what it was meant for would be lost in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (strange := [name for name in data if name not in self.fields]):
+            raise serializers.ValidationError({str(name): f"no such field; there are {', '.join(self.fields)}" for name in strange})
+        return super().to_internal_value(data)
+
+
+class SkuReference(Strict):
+    """A SKU by its id, or by its source and external id: what is named beside them is stored, and what is not stays."""
 
     sku = serializers.UUIDField(required=False)
     source = serializers.CharField(max_length=200, required=False)  # type: ignore[assignment]
@@ -31,25 +41,28 @@ class SkuReference(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "sku" in attrs:
+            if besides := next((name for name in attrs if name != "sku"), ""):
+                raise serializers.ValidationError({besides: "goes with source and external_id, not with sku"})
             return attrs
         if "source" not in attrs or "external_id" not in attrs:
             raise serializers.ValidationError("name the SKU by sku, or by source and external_id")
-        if "title" in attrs:
+        if named := frozenset(attrs) - {"source", "external_id"}:
             try:
-                attrs["listing"] = rows.parse(attrs, {name: name for name in rows.FIELDS})
+                listing = rows.parse(attrs, {name: name for name in rows.FIELDS}, partly="title" not in named)
             except rows.ColumnError as error:
                 raise serializers.ValidationError({error.column: error.reason}) from None
+            attrs["told"] = inline.Told(listing, named)
         return attrs
 
 
-class CandidateSetIn(serializers.Serializer[Any]):
+class CandidateSetIn(Strict):
     query = SkuReference()
     candidates = serializers.ListField(child=SkuReference(), min_length=1, max_length=MOST_CANDIDATES)
     category = serializers.CharField(max_length=1000, required=False, allow_blank=True)
     interactive = serializers.BooleanField(required=False, default=False)
 
 
-class ImportIn(serializers.Serializer[Any]):
+class ImportIn(Strict):
     file = serializers.FileField()
     source = serializers.CharField(max_length=200)  # type: ignore[assignment]
     complete = serializers.BooleanField(required=False, default=False)

@@ -14,7 +14,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.parsers import FormParser, MultiPartParser
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import SAFE_METHODS, AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView as PlainView
@@ -22,9 +22,11 @@ from rest_framework.views import APIView as PlainView
 from alignment import candidates as sets
 from alignment import catalogue, export, groups, importing, policies
 from alignment.api import serializers
-from alignment.api.errors import Conflict
-from alignment.api.pagination import answer, page, stated, whole
+from alignment.api.errors import Conflict, LengthRequired
+from alignment.api.negotiation import AsTheAddressSays
+from alignment.api.pagination import after, answer, page, stated
 from alignment.api.parsers import BoundedJSONParser
+from alignment.importing import inline
 from alignment.importing.language import LANGUAGES
 from alignment.models import (
     SKU,
@@ -47,18 +49,33 @@ POSITION_HEADER = "X-Log-Position"
 LONGEST_KEY = 200
 
 
-def parameters(*names: str) -> list[OpenApiParameter]:
-    return [OpenApiParameter(name, OpenApiTypes.STR, required=False) for name in (*names, "limit", "cursor")]
+PAGES = ("limit", "cursor")
+
+
+def parameters(names: Sequence[str]) -> list[OpenApiParameter]:
+    return [OpenApiParameter(name, OpenApiTypes.STR, required=False) for name in names]
 
 
 class APIView(PlainView):
-    """A view of this API. PostgreSQL stores no NUL, so that nothing that is looked up holds one."""
+    content_negotiation_class = AsTheAddressSays
+    # What may stand in the address of a GET.
+    takes: Sequence[str] = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        # The server gives no body on without its length: it would be taken for an empty one.
+        if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+            raise LengthRequired
+        takes = self.takes if request.method in SAFE_METHODS else ()
+        wrong = {}
         for name, values in request.query_params.lists():
+            # PostgreSQL stores no NUL, so that nothing that is looked up holds one.
             if any("\x00" in value for value in (name, *values)):
-                raise ValidationError({name.replace("\x00", ""): "holds a NUL character"})
+                wrong[name.replace("\x00", "")] = "holds a NUL character"
+            elif name not in takes:
+                wrong[name] = f"no such parameter; there are {', '.join(takes)}" if takes else "no parameter belongs here"
+        if wrong:
+            raise ValidationError(wrong)
 
 
 def filter_category(request: Request) -> str:
@@ -104,14 +121,16 @@ class Health(APIView):
 class Groups(APIView):
     """Confirmed groups at a stated log position: JSON pages, or all of them as CSV or NDJSON with ?as=csv or ?as=ndjson."""
 
-    @extend_schema(parameters=parameters("as", "category", "language", "source", "changed_since"), responses=OpenApiTypes.OBJECT)
+    takes = ("as", "category", "language", "source", "changed_since", *PAGES)
+
+    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response | StreamingHttpResponse:
         query = request.query_params
         found = export.groups(
             category=filter_category(request),
             language=filter_language(request),
             source=filter_source(request),
-            changed_since=whole(request, "changed_since", 0),
+            changed_since=after(request, "changed_since", groups.position()),
         )
         wanted = query.get("as", "json")
         if wanted in STREAMED:
@@ -151,7 +170,9 @@ class OneGroup(APIView):
 class GroupOfSku(APIView):
     """The group of one SKU, by source and external id. A SKU alone has the group null and itself as the only member."""
 
-    @extend_schema(parameters=parameters("source", "external_id")[:2], responses=OpenApiTypes.OBJECT)
+    takes = ("source", "external_id")
+
+    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         query = request.query_params
         for name in ("source", "external_id"):
@@ -173,10 +194,14 @@ class GroupOfSku(APIView):
 class Changes(APIView):
     """The change feed: what happened to groups after a log position, in order."""
 
-    @extend_schema(parameters=parameters("since"), responses=OpenApiTypes.OBJECT)
+    takes = ("since", *PAGES)
+
+    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         position = stated(request, groups.position())
-        found = GroupChange.objects.filter(decision__gt=whole(request, "since", 0), decision__lte=position).select_related("group", "into")
+        found = GroupChange.objects.filter(decision__gt=after(request, "since", groups.position()), decision__lte=position).select_related(
+            "group", "into"
+        )
         rows, following = page(request, found, position=position)
         names = dict(SKU.objects.filter(pk__in={sku for row in rows for sku in (*row.added, *row.removed)}).values_list("pk", "uuid"))
         results = [
@@ -194,7 +219,9 @@ class Changes(APIView):
 
 
 class Skus(APIView):
-    @extend_schema(parameters=parameters("source", "language", "category", "external_id"), responses=OpenApiTypes.OBJECT)
+    takes = ("source", "language", "category", "external_id", *PAGES)
+
+    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         found = SKU.objects.select_related("source", "category")
         asked = {
@@ -216,10 +243,12 @@ class OneSku(APIView):
 
 
 class CandidateSets(APIView):
+    takes = ("status", *PAGES)
+
     parser_classes = [BoundedJSONParser]
 
     @extend_schema(
-        parameters=[OpenApiParameter("status", OpenApiTypes.STR, enum=CandidateSet.Status.values), *parameters()],
+        parameters=[OpenApiParameter("status", OpenApiTypes.STR, enum=CandidateSet.Status.values), *parameters(PAGES)],
         responses=OpenApiTypes.OBJECT,
     )
     def get(self, request: Request) -> Response:
@@ -276,12 +305,11 @@ class CandidateSets(APIView):
 
     def _skus(self, references: Sequence[tuple[str, dict[str, Any]]]) -> list[SKU]:
         """The SKUs that a request names, in its order; inline ones are brought up to date first. Raises ValidationError with the path."""
-        by_source: dict[str, list[Any]] = {}
+        told: dict[str, list[inline.Told]] = {}
         for _path, reference in references:
-            if "listing" in reference:
-                by_source.setdefault(reference["source"], []).append(reference["listing"])
-        for source, listings in by_source.items():
-            importing.upsert_inline(source=Source.objects.get_or_create(name=source)[0], listings=listings)
+            if "told" in reference:
+                told.setdefault(reference["source"], []).append(reference["told"])
+        inline.upsert(told)
         by_uuid = {
             sku.uuid: sku for sku in SKU.objects.filter(uuid__in=[r["sku"] for _p, r in references if "sku" in r]).select_related("source")
         }
@@ -322,9 +350,11 @@ class OneCandidateSet(APIView):
 class Decisions(APIView):
     """The log, in order."""
 
-    @extend_schema(parameters=parameters("since"), responses=OpenApiTypes.OBJECT)
+    takes = ("since", *PAGES)
+
+    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        found = Decision.objects.filter(pk__gt=whole(request, "since", 0)).select_related(
+        found = Decision.objects.filter(pk__gt=after(request, "since", groups.position())).select_related(
             "pair__left", "pair__right", "model", "policy__category"
         )
         position = stated(request, groups.position())
@@ -335,10 +365,13 @@ class Decisions(APIView):
 class PolicyList(APIView):
     """The policy in force for every category, its own or inherited."""
 
-    @extend_schema(parameters=parameters(), responses=OpenApiTypes.OBJECT)
+    takes = PAGES
+
+    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        snapshot = policies.Policies()
-        rows, following = page(request, Category.objects.all())
+        with export.snapshot():
+            rows, following = page(request, Category.objects.all())
+            snapshot = policies.Policies()
         results = []
         for category in rows:
             policy = snapshot.of(category.pk)
@@ -355,9 +388,11 @@ class PolicyList(APIView):
 
 
 class Imports(APIView):
+    takes = PAGES
+
     parser_classes = [MultiPartParser, FormParser]
 
-    @extend_schema(parameters=parameters(), responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         rows, following = page(request, ImportRun.objects.select_related("source"))
         return Response(answer([serializers.import_out(run) for run in rows], following))

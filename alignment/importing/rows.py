@@ -164,8 +164,8 @@ def identify(row: Row, fields: Mapping[str, str], *, shopify: bool = False) -> s
     return found
 
 
-def parse(row: Row, fields: Mapping[str, str], *, shopify: bool = False) -> Listing:
-    """A listing out of a row. Raises ColumnError for the first cell that is wrong."""
+def parse(row: Row, fields: Mapping[str, str], *, shopify: bool = False, partly: bool = False) -> Listing:
+    """A listing out of a row. `partly`: it may lack its title. Raises ColumnError for the first cell that is wrong."""
     values = {name: _text(row.get(column), column) for name, column in fields.items() if name in LIMITS or name == "gtin"}
     values["external_id"] = identify(row, fields, shopify=shopify)
     if shopify:
@@ -179,7 +179,7 @@ def parse(row: Row, fields: Mapping[str, str], *, shopify: bool = False) -> List
             )
     if not values["external_id"]:
         raise ColumnError(fields["external_id"], _("empty; every listing needs a number or id"))
-    if not values["title"]:
+    if not values["title"] and not partly:
         raise ColumnError(fields["title"], _("empty; every listing needs a title"))
     if values.get("gtin"):
         values["gtin"] = gtin(values["gtin"], fields["gtin"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -133,20 +133,6 @@ def _why(error: Exception) -> str:
     return _("The import met a fault of its own (%(fault)s); what it had read until then is in.") % {"fault": type(error).__name__}
 
 
-def upsert_inline(*, source: Source, listings: Sequence[Listing]) -> None:
-    """Create or change a few listings that came with a request; of two with one external id the later counts. Raises CategoryError."""
-    chosen = list({listing.external_id: listing for listing in listings}.values())
-    guessed = store.guess_languages(chosen, source)
-    with transaction.atomic():
-        categories = {listing.category: _category_id(listing.category) for listing in chosen}
-        store.upsert(source=source, listings=chosen, categories=categories, guessed=guessed)
-
-
-def _category_id(path: str) -> int | None:
-    category = catalogue.get_category(path, create=True)
-    return category.pk if category else None
-
-
 def errors_file(run: ImportRun) -> Path:
     """Where every row in error of a run is listed."""
     return Path(settings.VAR_DIR) / "imports" / f"{run.uuid}.errors.csv"
@@ -246,7 +232,8 @@ class _Importer:
         if listing.category not in self.categories:
             try:
                 with transaction.atomic():
-                    self.categories[listing.category] = _category_id(listing.category)
+                    category = catalogue.get_category(listing.category, create=True)
+                    self.categories[listing.category] = category.pk if category else None
             except catalogue.CategoryError as error:
                 self.errors.add(line, ColumnError("category", str(error), listing.category), listing.external_id)
                 return False

@@ -223,6 +223,54 @@ def test_a_bad_set_names_the_field_and_stores_nothing(writing: Api, candidates: 
     assert not CandidateSet.objects.exists() and SKU.objects.count() == 1
 
 
+def listing(**more: Any) -> dict[str, Any]:
+    return {"source": "Shop A", "external_id": "1", **more}
+
+
+FULL = {
+    "title": "Kettle 1.7 L",
+    "description": "With a filter",
+    "language": "en",
+    "category": "Kitchen > Kettles",
+    "gtin": "4006381333931",
+    "url": "https://shop.example/1",
+    "image_url": "https://shop.example/1.jpg",
+    "attributes": {"Colour": "red"},
+}
+
+
+def stored(api: Api, **more: Any) -> dict[str, Any]:
+    """The SKU as it stands after it was posted with a candidate."""
+    answer = api.post("candidate-sets/", {"query": listing(**more), "candidates": [{"sku": str(make_sku().uuid)}]})
+    assert answer.status_code == 201, answer.json()
+    found = api.get(f"skus/{answer.json()['query']}/").json()
+    return {name: found[name] for name in FULL}
+
+
+def test_what_is_not_named_of_a_sku_stays_as_it_is(writing: Api) -> None:
+    before = stored(writing, **FULL)
+    assert before == FULL | {"gtin": "04006381333931"}
+    assert stored(writing, title="Kettle 1.7 L") == before
+    assert stored(writing, title="Kettle 1.8 L") == before | {"title": "Kettle 1.8 L"}
+    assert stored(writing, description="", attributes={}) == before | {"title": "Kettle 1.8 L", "description": "", "attributes": {}}
+    assert stored(writing, category="") == before | {"title": "Kettle 1.8 L", "description": "", "attributes": {}, "category": ""}
+
+
+@pytest.mark.parametrize(
+    "query, field",
+    [
+        (listing(description="With a filter"), "query"),
+        (listing(titel="Kettle"), "query.titel"),
+        ({"sku": "0b2a5d0e-8f4d-4a53-9c6c-6b1f6a0e0f00", "title": "Kettle"}, "query.title"),
+    ],
+)
+def test_what_would_not_be_stored_of_a_sku_is_an_error(writing: Api, query: dict[str, str], field: str) -> None:
+    answer = writing.post("candidate-sets/", {"query": query, "candidates": [{"sku": str(make_sku().uuid)}]})
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["fields"]) == [field]
+    assert not SKU.objects.filter(external_id="1").exists()
+
+
 def test_a_sku_is_never_its_own_candidate(writing: Api) -> None:
     reference = {"sku": str(make_sku().uuid)}
     assert writing.post("candidate-sets/", {"query": reference, "candidates": [reference]}).status_code == 400

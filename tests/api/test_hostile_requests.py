@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from alignment.models import CandidateSet, ImportRun
 from tests.api.test_api import Api, reading, writing  # noqa: F401
@@ -61,3 +62,48 @@ def test_a_nul_in_an_idempotency_key(writing: Api) -> None:  # noqa: F811
     body = {"query": {"sku": str(make_sku().uuid)}, "candidates": [{"sku": str(make_sku().uuid)}]}
     assert writing.post("candidate-sets/", body, **{"Idempotency-Key": "a\x00"}).status_code == 400
     assert not CandidateSet.objects.exists()
+
+
+def test_a_body_in_chunks_is_not_taken_for_an_empty_one(writing: Api) -> None:  # noqa: F811
+    answer = writing.post("candidate-sets/", {}, **{"Transfer-Encoding": "chunked"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (411, "length_required")
+
+
+@pytest.mark.parametrize(
+    "path, other",
+    [("candidate-sets", "/api/v1/candidate-sets/"), ("imports", "/api/v1/imports/"), ("rerank/", "/api/v1/rerank"), ("nothing/", "")],
+)
+def test_an_address_with_or_without_its_slash_says_how_it_is_written(writing: Api, path: str, other: str) -> None:  # noqa: F811
+    strict = Client(enforce_csrf_checks=True)
+    answer = strict.post(f"/api/v1/{path}", "{}", content_type="application/json", headers=writing.headers)
+    assert answer.status_code == 404
+    said = answer.json()["error"]["message"]
+    assert said.endswith(other) if other else said == "There is nothing at this address."
+
+
+def test_a_token_of_bytes_that_are_no_text(client: Client) -> None:
+    answer = client.get("/api/v1/groups/", HTTP_AUTHORIZATION="Bearer \xff\xff")
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path, name",
+    [
+        ("changes/?changed_since=3", "changed_since"),
+        ("skus/?delisted=true", "delisted"),
+        ("groups/?limit=0", "limit"),
+        ("groups/?limit=1001", "limit"),
+        ("groups/?changed_since=99", "changed_since"),
+        ("changes/?since=99", "since"),
+        ("decisions/?since=99", "since"),
+    ],
+)
+def test_what_would_be_left_out_of_an_address_is_an_error(reading: Api, path: str, name: str) -> None:  # noqa: F811
+    answer = reading.get(path)
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["fields"]) == [name]
+
+
+def test_who_asks_for_csv_may_say_so_in_accept_too(reading: Api) -> None:  # noqa: F811
+    answer = reading.client.get("/api/v1/groups/?as=csv", headers=reading.headers | {"Accept": "text/csv"})
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/csv; charset=utf-8")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from alignment import rerank, scoring_workers, wake_ups
+from alignment.api.rerank import waiting
 from alignment.models import Actor, RerankRequest, ScoringModel, User
 from alignment.policies import published
 from tests.api.test_api import Api, reading  # noqa: F401
@@ -124,6 +127,17 @@ def test_a_full_queue_says_when_to_come_back(reading: Api, worker: Answering) ->
     )
     answer = reading.post("rerank", BODY)
     assert answer.status_code == 429 and int(answer["Retry-After"]) > 0
+
+
+def test_who_comes_when_a_process_has_no_thread_to_spare_is_told_so_at_once(reading: Api, worker: Answering) -> None:  # noqa: F811
+    with ExitStack() as others:
+        for _ in range(settings.RERANKS_A_PROCESS):
+            others.enter_context(waiting)
+        answer = reading.post("rerank", BODY)
+        assert answer.status_code == 429 and int(answer["Retry-After"]) > 0
+        assert not RerankRequest.objects.exists()
+    for _ in range(settings.RERANKS_A_PROCESS + 1):
+        assert reading.post("rerank", BODY).status_code == 200
 
 
 def test_what_is_not_answered_in_time_is_given_up(  # noqa: F811

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alignment import decisions, implied, policies, rerank, rollout, scoring_workers
-from alignment.models import Category, Decision, Pair, RerankRequest, User
+from alignment.models import Actor, Category, Decision, Pair, RerankRequest, User
 from alignment.policies import published, values_of
 from review import effects, revisions
 from tests.factories import (
@@ -265,6 +265,13 @@ def test_a_worker_tells_what_the_model_reads_where_it_is_asked_to(client: Client
     assert [reading.prompt for reading in rerank.readings_of(asked)] == [f"One?|{pair.query.title}|{pair.right.title}"]
     plain.refresh_from_db()
     assert rerank.answers_of(plain) and not rerank.readings_of(plain)
+
+
+def test_a_worker_that_answers_one_request_after_the_other_is_alive(admin: User) -> None:
+    rerank.ask(instruction="x", query="y", documents=["z"], owner=Actor.of(admin).uuid)
+    scorer = Scorer(Engine())
+    assert scorer.answer_requests()
+    assert [worker.name for worker in scoring_workers.alive()] == [scorer.holder]
 
 
 def test_another_instruction_asks_anew_about_the_same_pairs(client: Client, admin: User) -> None:

@@ -1,0 +1,70 @@
+"""Listings that come with a request, of several sources, some of them told in part: what is not named stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from alignment import catalogue
+from alignment.importing import store
+from alignment.importing.rows import Listing
+from alignment.models import SKU, Source
+
+
+@dataclass(frozen=True)
+class Told:
+    """A listing, and which of its fields the request names. Without a title it can only change a SKU that there is."""
+
+    listing: Listing
+    named: frozenset[str]
+
+
+def upsert(told: Mapping[str, Sequence[Told]]) -> None:
+    """Create or change SKUs, by the names of their sources; of two listings with one external id the later counts. One told without a title
+    whose SKU is unknown is left out.
+
+    Inside the caller's transaction, which holds every source from here on: whoever names two of them in another order waits, and whatever
+    else is locked, the log too, is locked after them. Raises CategoryError.
+    """
+    chosen = {name: list({one.listing.external_id: one for one in several}.values()) for name, several in sorted(told.items())}
+    guessed = {name: _guessed(Source.objects.get_or_create(name=name)[0], several) for name, several in chosen.items()}
+    sources = list(Source.objects.select_for_update(no_key=True).filter(name__in=chosen).order_by("pk"))
+    paths = sorted({one.listing.category for several in chosen.values() for one in several})
+    categories = {path: _category_id(path) for path in paths}
+    for source in sources:
+        _upsert(source, chosen[source.name], categories, guessed[source.name])
+
+
+def _guessed(source: Source, told: Iterable[Told]) -> dict[str, str]:
+    """Before anything is locked: it is the slow part."""
+    return store.guess_languages([one.listing for one in told if "title" in one.named], source)
+
+
+def _upsert(source: Source, told: Iterable[Told], categories: Mapping[str, int | None], guessed: Mapping[str, str]) -> None:
+    ids = [one.listing.external_id for one in told]
+    known = {sku.external_id: sku for sku in SKU.objects.select_related("category").filter(source=source, external_id__in=ids)}
+    whole = [(one, known.get(one.listing.external_id)) for one in told]
+    listings = [_completed(one, sku) if sku else one.listing for one, sku in whole if sku or "title" in one.named]
+    filed = {sku.category.path: sku.category_id for sku in known.values() if sku.category}
+    detected = {external_id: sku.language for external_id, sku in known.items() if sku.language_origin == SKU.LanguageOrigin.DETECTED}
+    store.upsert(source=source, listings=listings, categories={**categories, **filed}, guessed=detected | {**guessed})
+
+
+def _completed(told: Told, sku: SKU) -> Listing:
+    said = SKU.LanguageOrigin.FILE
+    stored = {
+        "title": sku.title,
+        "description": sku.description,
+        "language": sku.language if sku.language_origin == said else "",
+        "category": sku.category.path if sku.category else "",
+        "gtin": sku.gtin,
+        "url": sku.url,
+        "image_url": sku.image_url,
+        "attributes": sku.attributes,
+    }
+    return replace(told.listing, **{name: value for name, value in stored.items() if name not in told.named})
+
+
+def _category_id(path: str) -> int | None:
+    category = catalogue.get_category(path, create=True)
+    return category.pk if category else None
