@@ -91,7 +91,9 @@ def render(rows: Sequence[Group]) -> list[dict[str, Any]]:
             members[m.group_id].append(m.sku)
             where[m.sku_id] = m.group_id
     confirmed: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    accepts = Pair.objects.filter(standing__verdict=Decision.Verdict.ACCEPT, left__in=where).select_related("standing", "left", "right")
+    accepts = Pair.objects.filter(standing__verdict=Decision.Verdict.ACCEPT, left_id__among=where).select_related(
+        "standing", "left", "right"
+    )
     for pair in accepts.order_by("standing_id"):
         if pair.standing is None or where.get(pair.left_id) != where.get(pair.right_id):
             continue

@@ -32,7 +32,8 @@ def of_candidates(run: CandidateRun) -> ScoringRun:
 
 
 def of_posts(token: ApiToken) -> ScoringRun:
-    """The scoring of what a token posts today."""
+    """The scoring of what a token posts today. In a transaction, in which the token stays. Raises ApiToken.DoesNotExist: it was revoked."""
+    ApiToken.objects.select_for_update(no_key=True).get(pk=token.pk)
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     # What is posted after somebody cancelled was not meant by it.
     today = ScoringRun.objects.filter(kind=Kind.POSTED, token=token, created_at__gte=midnight).exclude(status=Status.CANCELLED)

@@ -259,6 +259,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Which product listings are the same product: post candidates, read confirmed groups.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "OAS_VERSION": "3.1.0",
+    "ENUM_NAME_OVERRIDES": {"SetStatus": "alignment.api.answers.SetStatus", "RunStatus": "alignment.api.answers.RunStatus"},
+    "ENUM_SUFFIX": "",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "alignment.api.answers.with_problems"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

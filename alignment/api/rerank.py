@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alignment import catalogue, policies, rerank, scoring_workers
+from alignment.api import answers
 from alignment.api.authentication import AnyToken
 from alignment.api.parsers import BoundedJSONParser
 from alignment.api.views import APIView
@@ -33,6 +34,7 @@ class Busy(exceptions.APIException):
     wait = 5
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}]})
 class Document(serializers.Field):
     """A text, or {"text": ...} as Jina's clients send it."""
 
@@ -73,7 +75,7 @@ class Rerank(APIView):
     parser_classes = [BoundedJSONParser]
     permission_classes = [AnyToken]
 
-    @extend_schema(request=RerankIn, responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="rerank", request=RerankIn, responses=answers.Reranked)
     def post(self, request: Request) -> Response:
         values = checked(request)
         asked = scored(request, values)
@@ -99,7 +101,7 @@ class CohereRerank(APIView):
     parser_classes = [BoundedJSONParser]
     permission_classes = [AnyToken]
 
-    @extend_schema(request=RerankIn, responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="rerank_as_cohere", request=RerankIn, responses=answers.CohereReranked)
     def post(self, request: Request) -> Response:
         values = checked(request)
         asked = scored(request, values)

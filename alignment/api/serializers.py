@@ -12,7 +12,7 @@ from rest_framework import serializers
 from alignment import facts
 from alignment.candidates import MOST_CANDIDATES
 from alignment.importing import inline, rows
-from alignment.models import SKU, Candidate, CandidateSet, Decision, ImportRun
+from alignment.models import SKU, Candidate, CandidateSet, Decision, ImportRun, Pair
 
 
 class Strict(serializers.Serializer[Any]):
@@ -46,6 +46,7 @@ class SkuReference(Strict):
             return attrs
         if "source" not in attrs or "external_id" not in attrs:
             raise serializers.ValidationError("name the SKU by sku, or by source and external_id")
+        attrs["external_id"] = rows.clean(attrs["external_id"])
         if named := frozenset(attrs) - {"source", "external_id"}:
             try:
                 listing = rows.parse(attrs, {name: name for name in rows.FIELDS}, partly="title" not in named)
@@ -117,7 +118,8 @@ def set_out(row: CandidateSet) -> dict[str, Any]:
     }
 
 
-def candidate_out(row: Candidate, route: str, guard: str = "") -> dict[str, Any]:
+def candidate_out(row: Candidate, pair: Pair | None) -> dict[str, Any]:
+    standing = pair.standing if pair else None
     score = row.score and {
         "probability": row.score.probability,
         "logit": row.score.logit,
@@ -134,8 +136,10 @@ def candidate_out(row: Candidate, route: str, guard: str = "") -> dict[str, Any]
         "rank": row.rank,
         "retrieval_score": row.retrieval_score,
         "score": score,
-        "route": route,
-        "guard": facts.guards(guard),
+        "route": pair.route if pair else Pair.Route.WAITING,
+        "guard": facts.guards(pair.guard if pair else ""),
+        "verdict": standing.verdict if standing else None,
+        "by": standing.by if standing else None,
     }
 
 

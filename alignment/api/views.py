@@ -12,7 +12,7 @@ from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import AuthenticationFailed, NotFound, ValidationError
 from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.permissions import SAFE_METHODS, AllowAny
 from rest_framework.request import Request
@@ -21,13 +21,14 @@ from rest_framework.views import APIView as PlainView
 
 from alignment import candidates as sets
 from alignment import catalogue, export, groups, importing, policies
-from alignment.api import serializers
+from alignment.api import answers, serializers
 from alignment.api.errors import Conflict, LengthRequired
 from alignment.api.negotiation import AsTheAddressSays
 from alignment.api.pagination import after, answer, page, stated
 from alignment.api.parsers import BoundedJSONParser
 from alignment.importing import inline
 from alignment.importing.language import LANGUAGES
+from alignment.importing.rows import clean
 from alignment.models import (
     SKU,
     Actor,
@@ -47,13 +48,7 @@ from alignment.models import (
 STREAMED = {"csv": ("text/csv; charset=utf-8", export.as_csv), "ndjson": ("application/x-ndjson", export.as_ndjson)}
 POSITION_HEADER = "X-Log-Position"
 LONGEST_KEY = 200
-
-
 PAGES = ("limit", "cursor")
-
-
-def parameters(names: Sequence[str]) -> list[OpenApiParameter]:
-    return [OpenApiParameter(name, OpenApiTypes.STR, required=False) for name in names]
 
 
 class APIView(PlainView):
@@ -113,7 +108,7 @@ class Health(APIView):
     permission_classes = [AllowAny]
     throttle_classes: list[Any] = []
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="health", responses=answers.HEALTH)
     def get(self, request: Request) -> Response:
         return Response({"ok": True})
 
@@ -123,7 +118,7 @@ class Groups(APIView):
 
     takes = ("as", "category", "language", "source", "changed_since", *PAGES)
 
-    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="list_groups", parameters=answers.parameters(takes), responses=answers.GROUPS)
     def get(self, request: Request) -> Response | StreamingHttpResponse:
         query = request.query_params
         found = export.groups(
@@ -156,7 +151,7 @@ class Groups(APIView):
 class OneGroup(APIView):
     """One group by its id. The id of a merged group answers with the group its members are in now."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="get_group", responses=answers.OneGroup)
     def get(self, request: Request, uuid: str) -> Response:
         with export.snapshot():
             asked = get_object_or_404(Group.objects.select_related("merged_into"), uuid=uuid)
@@ -172,15 +167,14 @@ class GroupOfSku(APIView):
 
     takes = ("source", "external_id")
 
-    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="get_group_of_sku", parameters=answers.parameters(takes, required=True), responses=answers.GroupOfSku)
     def get(self, request: Request) -> Response:
         query = request.query_params
         for name in ("source", "external_id"):
             if not query.get(name):
                 raise ValidationError({name: "this parameter is needed"})
-        sku = (
-            SKU.objects.select_related("source", "category").filter(source__name=query["source"], external_id=query["external_id"]).first()
-        )
+        named = SKU.objects.filter(source__name=query["source"], external_id=clean(query["external_id"]))
+        sku = named.select_related("source", "category").first()
         if sku is None:
             raise NotFound("There is no such SKU.")
         with export.snapshot():
@@ -196,14 +190,14 @@ class Changes(APIView):
 
     takes = ("since", *PAGES)
 
-    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="list_changes", parameters=answers.parameters(takes), responses=answers.CHANGES)
     def get(self, request: Request) -> Response:
         position = stated(request, groups.position())
         found = GroupChange.objects.filter(decision__gt=after(request, "since", groups.position()), decision__lte=position).select_related(
             "group", "into"
         )
         rows, following = page(request, found, position=position)
-        names = dict(SKU.objects.filter(pk__in={sku for row in rows for sku in (*row.added, *row.removed)}).values_list("pk", "uuid"))
+        names = dict(SKU.objects.filter(pk__among={sku for row in rows for sku in (*row.added, *row.removed)}).values_list("pk", "uuid"))
         results = [
             {
                 "position": row.decision_id,
@@ -219,15 +213,17 @@ class Changes(APIView):
 
 
 class Skus(APIView):
+    """SKUs, by source, external id, language or category."""
+
     takes = ("source", "language", "category", "external_id", *PAGES)
 
-    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="list_skus", parameters=answers.parameters(takes), responses=answers.SKUS)
     def get(self, request: Request) -> Response:
         found = SKU.objects.select_related("source", "category")
         asked = {
             "source__name": filter_source(request),
             "language": filter_language(request),
-            "external_id": request.query_params.get("external_id", ""),
+            "external_id": clean(request.query_params.get("external_id", "")),
         }
         found = found.filter(**{field: value for field, value in asked.items() if value})
         if category := filter_category(request):
@@ -237,20 +233,21 @@ class Skus(APIView):
 
 
 class OneSku(APIView):
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    """One SKU by its id."""
+
+    @extend_schema(operation_id="get_sku", responses=answers.Sku)
     def get(self, request: Request, uuid: str) -> Response:
         return Response(serializers.sku_out(get_object_or_404(SKU.objects.select_related("source", "category"), uuid=uuid)))
 
 
 class CandidateSets(APIView):
+    """Candidate sets: what was posted or retrieved for one query SKU."""
+
     takes = ("status", *PAGES)
 
     parser_classes = [BoundedJSONParser]
 
-    @extend_schema(
-        parameters=[OpenApiParameter("status", OpenApiTypes.STR, enum=CandidateSet.Status.values), *parameters(PAGES)],
-        responses=OpenApiTypes.OBJECT,
-    )
+    @extend_schema(operation_id="list_candidate_sets", parameters=answers.parameters(takes), responses=answers.SETS)
     def get(self, request: Request) -> Response:
         found = CandidateSet.objects.select_related("query", "category")
         if wanted := request.query_params.get("status"):
@@ -261,8 +258,9 @@ class CandidateSets(APIView):
         return Response(answer([serializers.set_out(row) for row in rows], following))
 
     @extend_schema(
+        operation_id="post_candidate_set",
         request=serializers.CandidateSetIn,
-        responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+        responses={200: answers.Set, 201: answers.Set},
         parameters=[OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)],
     )
     def post(self, request: Request) -> Response:
@@ -299,6 +297,8 @@ class CandidateSets(APIView):
                 )
         except sets.IdempotencyConflict as error:
             raise Conflict(str(error)) from None
+        except ApiToken.DoesNotExist:
+            raise AuthenticationFailed from None
         except (sets.CandidateError, catalogue.CategoryError) as error:
             raise ValidationError({"candidates" if isinstance(error, sets.CandidateError) else "category": str(error)}) from None
         return Response(serializers.set_out(made), status=status.HTTP_201_CREATED if new else status.HTTP_200_OK)
@@ -333,17 +333,16 @@ class CandidateSets(APIView):
 
 
 class OneCandidateSet(APIView):
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    """One set, with the score, route and verdict of each candidate."""
+
+    @extend_schema(operation_id="get_candidate_set", responses=answers.OneSet)
     def get(self, request: Request, uuid: str) -> Response:
         row = get_object_or_404(CandidateSet.objects.select_related("query", "category"), uuid=uuid)
         found = list(Candidate.objects.filter(set=row).select_related("sku__source", "score__model").order_by("rank", "id"))
         others = [candidate.sku_id for candidate in found]
         pairs = Pair.objects.filter(left=row.query_id, right__in=others) | Pair.objects.filter(right=row.query_id, left__in=others)
-        routed = {
-            left if right == row.query_id else right: (route, guard)
-            for left, right, route, guard in pairs.values_list("left_id", "right_id", "route", "guard")
-        }
-        results = [serializers.candidate_out(candidate, *routed.get(candidate.sku_id, (Pair.Route.WAITING, ""))) for candidate in found]
+        told = {pair.left_id if pair.right_id == row.query_id else pair.right_id: pair for pair in pairs.select_related("standing")}
+        results = [serializers.candidate_out(candidate, told.get(candidate.sku_id)) for candidate in found]
         return Response(serializers.set_out(row) | {"candidates": results})
 
 
@@ -352,7 +351,7 @@ class Decisions(APIView):
 
     takes = ("since", *PAGES)
 
-    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="list_decisions", parameters=answers.parameters(takes), responses=answers.DECISIONS)
     def get(self, request: Request) -> Response:
         found = Decision.objects.filter(pk__gt=after(request, "since", groups.position())).select_related(
             "pair__left", "pair__right", "model", "policy__category"
@@ -367,7 +366,7 @@ class PolicyList(APIView):
 
     takes = PAGES
 
-    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="list_policies", parameters=answers.parameters(takes), responses=answers.POLICIES)
     def get(self, request: Request) -> Response:
         with export.snapshot():
             rows, following = page(request, Category.objects.all())
@@ -388,16 +387,18 @@ class PolicyList(APIView):
 
 
 class Imports(APIView):
+    """Catalogue files."""
+
     takes = PAGES
 
     parser_classes = [MultiPartParser, FormParser]
 
-    @extend_schema(parameters=parameters(takes), responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="list_imports", parameters=answers.parameters(takes), responses=answers.IMPORTS)
     def get(self, request: Request) -> Response:
         rows, following = page(request, ImportRun.objects.select_related("source"))
         return Response(answer([serializers.import_out(run) for run in rows], following))
 
-    @extend_schema(request={"multipart/form-data": serializers.ImportIn}, responses={202: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="post_import", request={"multipart/form-data": serializers.ImportIn}, responses={202: answers.Import})
     def post(self, request: Request) -> Response:
         checked = serializers.ImportIn(data=request.data)
         checked.is_valid(raise_exception=True)
@@ -415,7 +416,9 @@ class Imports(APIView):
 
 
 class OneImport(APIView):
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    """How far one import is, and its rows in error."""
+
+    @extend_schema(operation_id="get_import", responses=answers.OneImport)
     def get(self, request: Request, uuid: str) -> Response:
         run = get_object_or_404(ImportRun.objects.select_related("source"), uuid=uuid)
         errors = [{"line": e.line, "column": e.column, "reason": e.reason, "value": e.value} for e in run.row_errors.all()[:1000]]

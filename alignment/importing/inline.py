@@ -47,7 +47,10 @@ def _upsert(source: Source, told: Iterable[Told], categories: Mapping[str, int |
     listings = [_completed(one, sku) if sku else one.listing for one, sku in whole if sku or "title" in one.named]
     filed = {sku.category.path: sku.category_id for sku in known.values() if sku.category}
     detected = {external_id: sku.language for external_id, sku in known.items() if sku.language_origin == SKU.LanguageOrigin.DETECTED}
-    store.upsert(source=source, listings=listings, categories={**categories, **filed}, guessed=detected | {**guessed})
+    known_languages = detected | {**guessed}
+    unknown = [one for one in listings if one.external_id not in known_languages]
+    languages = known_languages | store.guess_languages(unknown, source)
+    store.upsert(source=source, listings=listings, categories={**categories, **filed}, guessed=languages)
 
 
 def _completed(told: Told, sku: SKU) -> Listing:

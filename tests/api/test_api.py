@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from alignment import decisions
-from alignment.models import SKU, ApiToken, CandidateSet, Decision, ImportRun, Source
+from alignment.models import SKU, ApiToken, CandidateSet, Decision, ImportRun, Pair, Source
 from tests.factories import make_category, make_pair, make_reviewer, make_set, make_sku, make_source, score_waiting_sets
 
 pytestmark = pytest.mark.django_db
@@ -188,6 +189,15 @@ def test_a_posted_set_is_stored_with_inline_skus(writing: Api) -> None:
     assert detail["candidates"][0]["route"] == "accept" and detail["candidates"][0]["score"]["probability"] == 0.95
 
 
+def test_a_scored_set_says_where_each_candidate_went_and_what_was_decided(writing: Api) -> None:
+    query, others = make_sku(), [make_sku(), make_sku()]
+    made = make_set(query, others)
+    score_waiting_sets(0.95)
+    decisions.decide(pair_id=Pair.objects.get(right=others[1]).pk, verdict="reject", user=make_reviewer())
+    told = writing.get(f"candidate-sets/{made.uuid}/").json()["candidates"]
+    assert [(one["route"], one["verdict"], one["by"]) for one in told] == [("accept", "accept", "policy"), ("accept", "reject", "person")]
+
+
 def test_the_documents_example_of_a_set_is_taken_as_it_is_written(writing: Api) -> None:
     make_category("Baby > Strollers")
     document = (settings.BASE_DIR / "docs" / "integrators.md").read_text(encoding="utf-8")
@@ -241,7 +251,7 @@ FULL = {
 
 def stored(api: Api, **more: Any) -> dict[str, Any]:
     """The SKU as it stands after it was posted with a candidate."""
-    answer = api.post("candidate-sets/", {"query": listing(**more), "candidates": [{"sku": str(make_sku().uuid)}]})
+    answer = api.post("candidate-sets/", {"query": listing() | more, "candidates": [{"sku": str(make_sku().uuid)}]})
     assert answer.status_code == 201, answer.json()
     found = api.get(f"skus/{answer.json()['query']}/").json()
     return {name: found[name] for name in FULL}
@@ -254,6 +264,15 @@ def test_what_is_not_named_of_a_sku_stays_as_it_is(writing: Api) -> None:
     assert stored(writing, title="Kettle 1.8 L") == before | {"title": "Kettle 1.8 L"}
     assert stored(writing, description="", attributes={}) == before | {"title": "Kettle 1.8 L", "description": "", "attributes": {}}
     assert stored(writing, category="") == before | {"title": "Kettle 1.8 L", "description": "", "attributes": {}, "category": ""}
+
+
+def test_a_sku_is_found_by_its_id_however_its_letters_are_composed(writing: Api) -> None:
+    apart = unicodedata.normalize("NFD", "Café-1")
+    stored(writing, external_id=apart, title="Cafetière")
+    assert SKU.objects.get(title="Cafetière").external_id == unicodedata.normalize("NFC", apart)
+    assert len(writing.get("skus/", external_id=apart).json()["results"]) == 1
+    assert writing.get("groups/of/", source="Shop A", external_id=apart).status_code == 200
+    assert stored(writing, external_id=apart, description="Steel")["description"] == "Steel"
 
 
 @pytest.mark.parametrize(
