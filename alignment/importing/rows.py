@@ -113,11 +113,11 @@ def columns(
     for name, column in mapping.items():
         if name not in FIELDS and not name.startswith(ATTRIBUTE):
             raise FileError(
-                _("--map names the field %(field)s; the fields are %(fields)s.") % {"field": repr(name), "fields": ", ".join(FIELDS)}
+                _("The mapping names the field %(field)s; the fields are %(fields)s.") % {"field": repr(name), "fields": ", ".join(FIELDS)}
             )
         if column and column not in header and not per_row:
             raise FileError(
-                _("--map names the column %(column)s; the file has %(columns)s.")
+                _("The mapping names the column %(column)s; the file has %(columns)s.")
                 % {"column": repr(column), "columns": ", ".join(header[:30])}
             )
     known = {name: column for name, column in (remembered or {}).items() if not column or column in header}
@@ -128,7 +128,7 @@ def columns(
     for name in REQUIRED:
         if name not in found and not per_row:
             raise FileError(
-                _("No column holds the %(field)s; name it with --map %(field)s=COLUMN. The file has %(columns)s.")
+                _("No column holds the %(field)s; map one to it (--map %(field)s=COLUMN). The file has %(columns)s.")
                 % {"field": name, "columns": ", ".join(header[:30])}
             )
         found.setdefault(name, name)
