@@ -52,7 +52,7 @@ def post_set(
     if not 1 <= len(ids) <= MOST_CANDIDATES:
         raise CandidateError(f"a set has 1 to {MOST_CANDIDATES} candidates; this one has {len(ids)}")
     if query.pk in ids:
-        raise CandidateError("a SKU is never its own candidate")
+        raise CandidateError(f"candidates[{ids.index(query.pk)}] is the query: a SKU is never its own candidate")
     if len(set(ids)) != len(ids):
         twice = next(place for place, sku in enumerate(ids) if sku in ids[:place])
         raise CandidateError(f"candidates[{twice}] names the same SKU as candidates[{ids.index(ids[twice])}]")

@@ -133,7 +133,7 @@ def scored(request: Request, values: dict[str, Any]) -> RerankRequest:
     except catalogue.CategoryError as error:
         raise exceptions.ValidationError({"category": str(error)}) from None
     if values.get("category") and category is None:
-        raise exceptions.ValidationError({"category": "there is no such category"})
+        raise exceptions.ValidationError({"category": f"there is no category {values['category']!r}"})
     if not scoring_workers.alive():
         raise Busy("No worker that scores is running. Start one, or ask again in a few seconds.")
     if not waiting.acquire(blocking=False):

@@ -281,7 +281,7 @@ class CandidateSets(APIView):
             with transaction.atomic():
                 category = catalogue.get_category(values.get("category", ""))
                 if values.get("category") and category is None:
-                    raise ValidationError({"category": "there is no such category"})
+                    raise ValidationError({"category": f"there is no category {values['category']!r}"})
                 query, *others = self._skus(
                     [("query", values["query"])] + [(f"candidates[{i}]", c) for i, c in enumerate(values["candidates"])]
                 )
