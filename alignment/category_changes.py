@@ -7,7 +7,18 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from alignment import logbook, pair_routes, policies, runs, scoring, wake_ups
-from alignment.models import SKU, CandidateRun, CandidateSet, Category, CategoryAlias, CategoryChange, Invitation, Pair, User
+from alignment.models import (
+    SKU,
+    CandidateRun,
+    CandidateSet,
+    Category,
+    CategoryAlias,
+    CategoryChange,
+    Invitation,
+    Pair,
+    PolicyVersion,
+    User,
+)
 
 SETS_AT_ONCE = 50
 ROWS_AT_ONCE = 500
@@ -88,8 +99,8 @@ def _move_some(run: CategoryChange, category: int) -> bool:
         invitation.categories.add(into)
     CategoryAlias.objects.filter(category=category).update(category=into)
     children: QuerySet[Category] = Category.objects.filter(parent=category)
-    if children.exists():
-        # Somebody added one meanwhile: it stays, and so does its parent.
+    if children.exists() or PolicyVersion.objects.filter(category=category).exists():
+        # Somebody added one, or published for this one, meanwhile: it stays, and so does its parent.
         return False
     Category.objects.filter(pk=category).delete()
     run.category = None

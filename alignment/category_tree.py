@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from alignment import category_changes, logbook, policies, rollout, runs
@@ -79,7 +79,7 @@ def add(*, parent: Category, name: str, user: User) -> Category:
     name = _clean(name)
     with transaction.atomic():
         logbook.lock()
-        parent.refresh_from_db()
+        parent = _held(parent)
         path = join_path(parent.path, name)
         _check(path)
         if Category.objects.filter(path=path).exists():
@@ -91,10 +91,12 @@ def add(*, parent: Category, name: str, user: User) -> Category:
 
 
 def delete(*, category: Category, user: User) -> None:
-    """Remove a category that nothing is in and nothing refers to. Raises CategoryError."""
+    """Remove a category that nothing is in and nothing refers to, no unfinished change either. Raises CategoryError."""
     with transaction.atomic():
         logbook.lock()
+        category = _held(category)
         _refuse_root(category)
+        _refuse_unfinished(runs.unfinished(CategoryChange).filter(Q(category=category) | Q(into=category)))
         if Category.objects.filter(parent=category).exists():
             raise CategoryError(_("It has categories below it: move or delete those first."))
         if SKU.objects.filter(category=category).exists():
@@ -108,6 +110,14 @@ def delete(*, category: Category, user: User) -> None:
             raise CategoryError(_("Candidate sets or pairs still refer to it: merge it into another category instead."))
         category.delete()
         _audit("delete category", category.path, user)
+
+
+def _held(category: Category, *, at: str | None = None) -> Category:
+    """The category as it is under the lock. Raises CategoryError where it is gone, or no longer at a path."""
+    held = Category.objects.filter(pk=category.pk).first()
+    if held is None or at not in (None, held.path):
+        raise CategoryError(_("The tree has changed meanwhile; look at it again."))
+    return held
 
 
 def plan_rename(category: Category, name: str) -> Plan:
@@ -206,8 +216,7 @@ def apply(plan: Plan, *, user: User) -> CategoryChange:
     """
     with transaction.atomic():
         logbook.lock()
-        if runs.unfinished(CategoryChange).exists():
-            raise CategoryError(_("Another change of categories is still being worked through; wait until it is done."))
+        _refuse_unfinished(runs.unfinished(CategoryChange))
         if rollout.waiting():
             raise CategoryError(_("A policy is still being applied; wait until it is done."))
         plan = _again(plan)
@@ -239,10 +248,8 @@ def apply(plan: Plan, *, user: User) -> CategoryChange:
 
 def _again(plan: Plan) -> Plan:
     """The plan made anew under the lock: the tree may have changed since it was shown."""
-    category = Category.objects.filter(pk=plan.category.pk).first()
-    into = Category.objects.filter(pk=plan.into.pk).first() if plan.into else None
-    if category is None or category.path != plan.before or (plan.into and (into is None or into.path != plan.into.path)):
-        raise CategoryError(_("The tree has changed meanwhile; look at it again."))
+    category = _held(plan.category, at=plan.before)
+    into = _held(plan.into, at=plan.into.path) if plan.into else None
     if plan.kind == Kind.RENAME:
         return plan_rename(category, plan.name)
     assert into is not None
@@ -299,6 +306,11 @@ def _check(path: str) -> None:
 def _refuse_root(category: Category) -> None:
     if category.parent_id is None:
         raise CategoryError(_("All categories are the root of the tree, which stays as it is."))
+
+
+def _refuse_unfinished(changes: QuerySet[CategoryChange]) -> None:
+    if changes.exists():
+        raise CategoryError(_("Another change of categories is still being worked through; wait until it is done."))
 
 
 def _refuse_history(category: Category) -> None:

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
-from alignment import logbook, wake_ups
-from alignment.models import SKU, Actor, AuditEvent, CandidateSet, Category, PolicyRollout, PolicyVersion, User
+from alignment import logbook, runs, wake_ups
+from alignment.models import SKU, Actor, AuditEvent, CandidateSet, Category, CategoryChange, PolicyRollout, PolicyVersion, User
 
 TEMPLATE_FIELDS = ("category", "language", "source")
 LONGEST_INSTRUCTION = 4000
@@ -181,6 +181,7 @@ def publish(
     check_rules(rules)
     with transaction.atomic():
         logbook.lock()
+        category = _again(category)
         previous = Policies().of(category.pk)
         values = values_of(previous) | {"instruction": instruction, "accept_at": accept_at, "review_at": review_at} | dict(rules)
         values["guards"] = [kind for kind in PolicyVersion.Guard.values if kind in values["guards"]]
@@ -198,6 +199,7 @@ def inherit(*, category: Category, author: User | None, note: str = "") -> Polic
     """End a category's own policy: what its parent has is in force again, and follows it from now on. Raises PolicyError."""
     with transaction.atomic():
         logbook.lock()
+        category = _again(category)
         snapshot = Policies()
         previous = snapshot.own.get(category.pk)
         if previous is None:
@@ -206,6 +208,17 @@ def inherit(*, category: Category, author: User | None, note: str = "") -> Polic
             raise PolicyError("", _("All categories inherit from this one: it keeps a policy of its own."))
         followed = snapshot.of(category.parent_id)
         return _append(category=category, values=values_of(followed), previous=previous, author=author, note=note, restores=followed)
+
+
+def _again(category: Category) -> Category:
+    """The category as it is under the lock. Raises PolicyError where it is gone, or goes: a merge could not delete what has versions."""
+    held = Category.objects.filter(pk=category.pk).first()
+    if held is None:
+        raise PolicyError("", _("There is no category “%(path)s”.") % {"path": category.path})
+    merge = runs.unfinished(CategoryChange).filter(kind=CategoryChange.Kind.MERGE, category=held).first()
+    if merge is not None:
+        raise PolicyError("", _("It is being merged into %(path)s, whose policy holds from now on.") % {"path": merge.after})
+    return held
 
 
 def _append(

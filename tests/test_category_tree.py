@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alignment import candidate_runs, catalogue, category_changes, category_tree, policies
 from alignment.catalogue import CategoryError
-from alignment.models import SKU, AuditEvent, CandidateSet, Category, CategoryAlias, CategoryChange, Pair, User
+from alignment.models import SKU, AuditEvent, CandidateSet, Category, CategoryAlias, CategoryChange, Pair, PolicyVersion, User
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +134,61 @@ def test_a_killed_merge_goes_on(admin: User, monkeypatch: pytest.MonkeyPatch) ->
     run.refresh_from_db()
     assert (run.status, run.skus_moved) == ("done", 8)
     assert "Baby > Prams" not in paths()
+
+
+@pytest.fixture
+def merge(admin: User, monkeypatch: pytest.MonkeyPatch) -> CategoryChange:
+    """One that is left to a worker."""
+    monkeypatch.setattr(category_tree, "SETS_DONE_AT_ONCE", -1)
+    pair_in("Baby"), factories.make_category("Kids")
+    return category_tree.apply(category_tree.plan_merge(at("Baby"), at("Kids")), user=admin)
+
+
+def worked_through(run: CategoryChange) -> CategoryChange:
+    category_changes.work(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def test_no_policy_is_published_for_a_category_that_is_being_merged_away(merge: CategoryChange) -> None:
+    with pytest.raises(policies.PolicyError, match="being merged into Kids"):
+        factories.make_policy(at("Baby"), accept_at=0.95)
+    factories.make_policy(at("Kids"), accept_at=0.95)
+    assert worked_through(merge).status == "done" and "Baby" not in paths()
+
+
+def test_a_merge_ends_where_versions_were_published_for_what_should_go(merge: CategoryChange) -> None:
+    PolicyVersion.objects.create(category=at("Baby"), number=1, **policies.values_of(policies.published(None)))
+    run = worked_through(merge)
+    assert (run.status, run.skus_moved, run.category) == ("done", 2, at("Baby"))
+
+
+def test_what_an_unfinished_merge_names_is_not_deleted(admin: User, merge: CategoryChange) -> None:
+    with pytest.raises(CategoryError, match="still being worked through"):
+        category_tree.delete(category=at("Kids"), user=admin)
+    assert (worked_through(merge).status, SKU.objects.filter(category=at("Kids")).count()) == ("done", 2)
+
+
+def test_below_or_of_a_category_that_was_just_deleted_nothing_is_done(admin: User) -> None:
+    gone = factories.make_category("Baby")
+    category_tree.delete(category=at("Baby"), user=admin)
+    for act in (
+        lambda: category_tree.add(parent=gone, name="Strollers", user=admin),
+        lambda: category_tree.delete(category=gone, user=admin),
+    ):
+        with pytest.raises(CategoryError, match="changed meanwhile"):
+            act()
+    with pytest.raises(policies.PolicyError, match="no category “Baby”"):
+        factories.make_policy(gone)
+
+
+def test_a_category_moved_meanwhile_inherits_from_its_new_parent(admin: User) -> None:
+    for path, instruction in (("Old", "One?"), ("New", "Two?"), ("Old > Kettles", "Three?")):
+        factories.make_policy(factories.make_category(path), instruction=instruction)
+    finish_rollouts()
+    seen = at("Old > Kettles")
+    category_tree.apply(category_tree.plan_move(seen, at("New")), user=admin)
+    assert policies.inherit(category=seen, author=admin).instruction == "Two?"
 
 
 def test_a_feed_that_names_an_old_path_finds_the_category(admin: User) -> None:
