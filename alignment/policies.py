@@ -49,6 +49,15 @@ class PolicyError(Exception):
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
+class Superseded(PolicyError):
+    """Another version than somebody looked at is in force: `version`."""
+
+    def __init__(self, version: PolicyVersion) -> None:
+        said = _("Since you looked, version %(number)s of %(category)s came into force, so nothing was published.")
+        super().__init__("", said % {"number": version.number, "category": version.category})
+        self.version = version
+
+
 class Policies:
     """A snapshot of the published versions, for work on many SKUs: two queries, then none.
 
@@ -172,9 +181,13 @@ def publish(
     author: User | None,
     note: str = "",
     restores: PolicyVersion | None = None,
+    seen: int | None = None,
     **rules: Unpack[Rules],
 ) -> PolicyVersion:
-    """Publish the next version of a category's policy and start its rollout. Raises PolicyError, also where nothing would change."""
+    """Publish the next version of a category's policy and start its rollout. Raises PolicyError, also where nothing would change.
+
+    `seen` is the id of the version that its author took to be in force: raises Superseded where another is.
+    """
     instruction = instruction.strip()
     check_instruction(instruction)
     check_thresholds(accept_at, review_at)
@@ -187,16 +200,17 @@ def publish(
         values["guards"] = [kind for kind in PolicyVersion.Guard.values if kind in values["guards"]]
         if not changed(values_of(previous), values):
             raise PolicyError("", _("Nothing is changed: this is what is in force."))
+        _refuse_unseen(previous, seen)
         return _append(category=category, values=values, previous=previous, author=author, note=note, restores=restores)
 
 
-def roll_back(*, version: PolicyVersion, author: User | None, note: str = "") -> PolicyVersion:
-    """Publish an older version again, under a new number. Raises PolicyError where that is what is in force."""
-    return publish(category=version.category, author=author, note=note, restores=version, **values_of(version))
+def roll_back(*, version: PolicyVersion, author: User | None, note: str = "", seen: int | None = None) -> PolicyVersion:
+    """Publish an older version again, under a new number. Raises as `publish` does, PolicyError where that is what is in force."""
+    return publish(category=version.category, author=author, note=note, restores=version, seen=seen, **values_of(version))
 
 
-def inherit(*, category: Category, author: User | None, note: str = "") -> PolicyVersion:
-    """End a category's own policy: what its parent has is in force again, and follows it from now on. Raises PolicyError."""
+def inherit(*, category: Category, author: User | None, note: str = "", seen: int | None = None) -> PolicyVersion:
+    """End a category's own policy: what its parent has is in force again, and follows it from now on. Raises as `publish` does."""
     with transaction.atomic():
         logbook.lock()
         category = _again(category)
@@ -206,6 +220,7 @@ def inherit(*, category: Category, author: User | None, note: str = "") -> Polic
             raise PolicyError("", _("This category has no policy of its own to end."))
         if category.parent_id is None:
             raise PolicyError("", _("All categories inherit from this one: it keeps a policy of its own."))
+        _refuse_unseen(previous, seen)
         followed = snapshot.of(category.parent_id)
         return _append(category=category, values=values_of(followed), previous=previous, author=author, note=note, restores=followed)
 
@@ -219,6 +234,11 @@ def _again(category: Category) -> Category:
     if merge is not None:
         raise PolicyError("", _("It is being merged into %(path)s, whose policy holds from now on.") % {"path": merge.after})
     return held
+
+
+def _refuse_unseen(in_force: PolicyVersion, seen: int | None) -> None:
+    if seen not in (None, in_force.pk):
+        raise Superseded(in_force)
 
 
 def _append(

@@ -10,7 +10,13 @@ from alignment.policies import LONGEST_INSTRUCTION, MOST_DUE_HOURS
 from review.fields import PercentField, ThresholdField
 
 
-class PolicyForm(forms.Form):
+class SeenForm(forms.Form):
+    """Drawn with the id of the version in force, so that whoever sends it undoes no later one unseen."""
+
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+
+class PolicyForm(SeenForm):
     """Shape only; what a policy may say is checked where it is published."""
 
     instruction = forms.CharField(
@@ -66,5 +72,5 @@ class PolicyForm(forms.Form):
     )
 
 
-class RollBackForm(forms.Form):
+class RollBackForm(SeenForm):
     note = forms.CharField(label=_("Why"), max_length=500, required=False)

@@ -16,7 +16,7 @@ from alignment import policies, rerank, scoring_workers
 from alignment.models import Actor, Category, PolicyRollout, PolicyVersion
 from review import charts, effects, revisions, trials
 from review.permissions import admin_required, person
-from review.policy_forms import PolicyForm, RollBackForm
+from review.policy_forms import PolicyForm, RollBackForm, SeenForm
 
 CATEGORIES_A_PAGE = 200
 VERSIONS_SHOWN = 20
@@ -44,13 +44,18 @@ def policy(request: HttpRequest, category_id: int) -> HttpResponse:
     category = get_object_or_404(Category.objects.select_related("parent"), pk=category_id)
     snapshot = policies.Policies()
     in_force = snapshot.of(category.pk)
-    form = PolicyForm(request.POST or None, initial=policies.values_of(in_force))
+    form = PolicyForm(request.POST or None, initial=policies.values_of(in_force) | {"seen": in_force.pk})
     preview: dict[str, Any] = {}
     if request.method == "POST" and "preview" in request.POST:
         preview = _effect(category, snapshot, form) | _trial(request, category, in_force, form, ask=True)
     elif request.method == "POST" and form.is_valid():
         try:
             version = policies.publish(category=category, author=person(request), **form.cleaned_data)
+        except policies.Superseded as error:
+            in_force = error.version
+            preview = _superseded(request, form, error) | {
+                "differences": revisions.between(in_force, PolicyVersion(**_said(in_force, form)))
+            }
         except policies.PolicyError as error:
             form.add_error(error.field or None, error.message)
         else:
@@ -109,22 +114,23 @@ def inherit(request: HttpRequest, category_id: int) -> HttpResponse:
 
 def _back(request: HttpRequest, category: Category, version: PolicyVersion, note: str) -> HttpResponse:
     own = version.category_id == category.pk
-    form = RollBackForm(request.POST if request.method == "POST" else None, initial={"note": note})
+    snapshot = policies.Policies()
+    in_force = snapshot.of(category.pk)
+    form = RollBackForm(request.POST if request.method == "POST" else None, initial={"note": note, "seen": in_force.pk})
+    superseded: dict[str, Any] = {}
     if form.is_valid():
-        why = form.cleaned_data["note"] or note
+        said = {"author": person(request), "note": form.cleaned_data["note"] or note, "seen": form.cleaned_data["seen"]}
         try:
-            if own:
-                made = policies.roll_back(version=version, author=person(request), note=why)
-            else:
-                made = policies.inherit(category=category, author=person(request), note=why)
+            made = policies.roll_back(version=version, **said) if own else policies.inherit(category=category, **said)
+        except policies.Superseded as error:
+            superseded = _superseded(request, form, error)
         except policies.PolicyError as error:
             messages.error(request, error.message)
+            return redirect("policy", category_id=category.pk)
         else:
             done = _("Version %(old)s of %(category)s is in force again, as version %(new)s here.")
             messages.success(request, done % {"old": version.number, "category": version.category, "new": made.number})
-        return redirect("policy", category_id=category.pk)
-    snapshot = policies.Policies()
-    in_force = snapshot.of(category.pk)
+            return redirect("policy", category_id=category.pk)
     context = {
         "category": category,
         "version": version,
@@ -134,7 +140,18 @@ def _back(request: HttpRequest, category: Category, version: PolicyVersion, note
         "differences": revisions.between(in_force, version),
         "next_number": _next_number(category),
     }
-    return render(request, "review/roll_back.html", context | _effect_of(category, snapshot, policies.values_of(version)))
+    context |= superseded | _effect_of(category, snapshot, policies.values_of(version))
+    return render(request, "review/roll_back.html", context, status=422 if form.errors else 200)
+
+
+def _superseded(request: HttpRequest, form: SeenForm, error: policies.Superseded) -> dict[str, Any]:
+    """Tell what came into force since the form was drawn, and by whom; sent once more, the form was drawn with that."""
+    form.add_error(None, error.message)
+    typed = request.POST.copy()
+    typed["seen"] = str(error.version.pk)
+    form.data = typed
+    author = error.version.author and Actor.objects.select_related("user").filter(uuid=error.version.author).first()
+    return {"superseded": True, "by": _name(author) if author else ""}
 
 
 def unfinished_rollouts(*, of: set[int] | None = None) -> list[PolicyRollout]:
@@ -146,7 +163,7 @@ def unfinished_rollouts(*, of: set[int] | None = None) -> list[PolicyRollout]:
 def _typed(in_force: PolicyVersion, form: PolicyForm) -> dict[str, Any] | None:
     """What the form says, field by field where it can be read; None where that is no policy."""
     form.is_valid()
-    values = policies.values_of(in_force) | {name: value for name, value in form.cleaned_data.items() if name != "note"}
+    values = _said(in_force, form)
     try:
         policies.check_instruction(values["instruction"])
         policies.check_thresholds(values["accept_at"], values["review_at"])
@@ -155,6 +172,10 @@ def _typed(in_force: PolicyVersion, form: PolicyForm) -> dict[str, Any] | None:
         form.add_error(error.field, error.message)
         return None
     return None if form.errors.keys() & {"instruction", "accept_at", "review_at"} else values
+
+
+def _said(in_force: PolicyVersion, form: PolicyForm) -> dict[str, Any]:
+    return policies.values_of(in_force) | {name: value for name, value in form.cleaned_data.items() if name in policies.FIELDS}
 
 
 def _effect(category: Category, snapshot: policies.Policies, form: PolicyForm) -> dict[str, Any]:

@@ -345,6 +345,36 @@ def test_rolling_back_shows_first_what_it_will_do(client: Client, admin: User) -
     assert published(root()).note == "too strict" and pair.standing.verdict == Decision.Verdict.ACCEPT
 
 
+def test_a_form_that_was_open_undoes_no_version_of_another_unseen(client: Client, admin: User) -> None:
+    other, address = make_admin(), reverse("policy", args=[root().pk])
+    typed = form(seen=client.get(address).context["form"]["seen"].value(), accept_at="0.95", guards=["volume", "count"], note="Strict")
+    policies.publish(category=root(), author=other, **values_of(published(root())) | {"review_at": 0.5})
+    page = client.post(address, typed)
+    said, kept = page.content.decode(), page.context["form"]
+    assert page.status_code == 422 and published(root()).review_at == 0.5
+    assert f"version {published(root()).number} of All categories came into force" in said and f"{other.username} ·" in said
+    assert "<del>0.5</del> → <ins>0.7</ins>" in said
+    assert (kept["accept_at"].value(), kept["guards"].value(), kept["note"].value()) == ("0.95", ["volume", "count"], "Strict")
+    assert client.post(address, typed | {"seen": kept["seen"].value()}).status_code == 302
+    assert (published(root()).accept_at, published(root()).review_at) == (0.95, 0.7)
+
+
+@pytest.mark.parametrize("name", ["roll-back", "policy-inherit"])
+def test_the_way_back_that_was_shown_before_another_version_is_shown_again(client: Client, admin: User, name: str) -> None:
+    kitchen = make_category("Kitchen")
+    old = make_policy(kitchen, accept_at=0.85)
+    seen = make_policy(kitchen, accept_at=0.95)
+    address = reverse(name, args=[old.pk if name == "roll-back" else kitchen.pk])
+    typed = {"note": "too strict", "seen": client.get(address).context["form"]["seen"].value()}
+    now = make_policy(kitchen, accept_at=0.96, author=make_admin())
+    page = client.post(address, typed)
+    assert typed["seen"] == seen.pk and published(kitchen) == now
+    assert page.status_code == 422 and "<del>0.96</del> →" in page.content.decode()
+    assert "version 3 of Kitchen came into force" in page.content.decode() and page.context["form"]["note"].value() == "too strict"
+    client.post(address, typed | {"seen": now.pk})
+    assert published(kitchen).accept_at == (0.85 if name == "roll-back" else 0.9)
+
+
 @pytest.mark.parametrize("name", ["policy-effect", "policy-trial", "policy-inherit", "policy"])
 def test_a_reviewer_sees_nothing_of_it(client: Client, name: str) -> None:
     client.force_login(make_reviewer())
