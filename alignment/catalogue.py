@@ -37,14 +37,18 @@ def under(path: str, *, field: str = "category__path") -> Q:
 
 
 def meant(path: str) -> list[int]:
-    """The ids of the categories that a path means: the one there and all below it; where none is, all that hold those words."""
+    """The ids of the categories that a path means: the one there, or that was there before, and all below it; where none is, all that
+    hold those words."""
     whole = Category.SEPARATOR.join(split_path(path))
     inside, holding = under(whole, field="path"), Q(path__icontains=path)
     if not whole:
         return list(Category.objects.filter(holding).values_list("pk", flat=True))
     either = Category.objects.filter(inside | holding).annotate(is_inside=ExpressionWrapper(inside, BooleanField()))
     found = list(either.values_list("pk", "is_inside"))
-    return [pk for pk, is_inside in found if is_inside] or [pk for pk, _is_inside in found]
+    if there := [pk for pk, is_inside in found if is_inside]:
+        return there
+    moved = CategoryAlias.objects.filter(path=whole).values_list("category__path", flat=True).first()
+    return meant(moved) if moved else [pk for pk, _is_inside in found]
 
 
 def languages() -> list[str]:

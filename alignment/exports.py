@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from alignment import export, groups, runs, told
+from alignment import catalogue, export, groups, runs, told
+from alignment.catalogue import CategoryError
 from alignment.models import Actor, AuditEvent, ExportRun, Group, User
 
 KEPT_FOR = timedelta(days=7)
@@ -58,6 +59,8 @@ def write(run_id: int) -> None:
         position, count = _write(run, part)
     except Cancelled:
         part.unlink(missing_ok=True)
+    except CategoryError as error:
+        runs.finish(run, error=str(error))
     except OSError as error:
         part.unlink(missing_ok=True)
         runs.finish(run, error=told.NOT_WRITTEN % {"fault": error.strerror})
@@ -68,9 +71,9 @@ def write(run_id: int) -> None:
 
 
 def _write(run: ExportRun, part: Path) -> tuple[int, int]:
-    """The log position and how many groups were written. Raises Cancelled."""
+    """The log position and how many groups were written. Raises Cancelled, CategoryError."""
     position = groups.position()
-    found = export.groups(category=run.category, language=run.language, source=run.source, changed_since=run.changed_since)
+    found = export.groups(category=_path_now(run.category), language=run.language, source=run.source, changed_since=run.changed_since)
     done = 0
 
     def tell(written: int) -> None:
@@ -85,6 +88,14 @@ def _write(run: ExportRun, part: Path) -> tuple[int, int]:
         for text in _lines(run, found, position, tell):
             file.write(text)
     return position, done
+
+
+def _path_now(asked: str) -> str:
+    """Where a category is by now. Raises CategoryError where it is gone."""
+    category = catalogue.get_category(asked)
+    if asked and category is None:
+        raise CategoryError(told.NO_CATEGORY % {"path": asked})
+    return category.path if category else ""
 
 
 def _lines(run: ExportRun, found: QuerySet[Group], position: int, tell: Callable[[int], None]) -> Iterator[str]:

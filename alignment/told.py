@@ -8,6 +8,7 @@ from django.utils.translation import gettext, gettext_noop
 
 SET_LOST = gettext_noop("The process that scored this set died or hung.")
 NOT_WRITTEN = gettext_noop("The server could not write the file (%(fault)s).")
+NO_CATEGORY = gettext_noop("There is no category “%(path)s”.")
 TOO_FEW = gettext_noop("There are fewer than two listed SKUs: import a catalogue first.")
 BUILDING_FAILED = gettext_noop("Building met a fault of its own (%(fault)s); what was stored until then is kept.")
 EVALUATING_FAILED = gettext_noop("The evaluation met a fault of its own (%(fault)s).")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from alignment.catalogue import meant, under
+from alignment.catalogue import get_category, meant, under
 from alignment.models import Category, User
 from alignment.open_pairs import FOR_ADMINS
 from review import insights, lists
@@ -106,7 +106,7 @@ def _category(user: User, path: str) -> Category | None:
     """Read once for a user object, which a request has one of."""
     read: dict[str, Category | None] = user.__dict__.setdefault("_categories_worked_on", {})
     if path not in read:
-        read[path] = Category.objects.filter(path=path).first()
+        read[path] = get_category(path)
     return read[path]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from alignment import decisions
+from alignment import category_tree, decisions
 from alignment.models import Pair, User
 from review.models import Lease
 from tests import factories
@@ -61,6 +61,14 @@ def test_the_list_is_filtered_and_sorted_by_its_address_and_opens_as_last_seen(c
     assert listed(client, "?languages=de|fr") == [pairs["garden"]]
     client.get(reverse("escalated-pairs") + "?reset=1")
     assert len(listed(client)) == 3
+
+
+def test_a_filter_that_names_a_former_path_finds_what_is_there_now(client, admin, pairs):
+    factories.make_category("Garden furniture")
+    listed(client, "?category=Garden")
+    category_tree.apply(category_tree.plan_rename(pairs["garden"].category, "Yard"), user=admin)
+    assert given(client) == pairs["garden"]
+    assert listed(client, "?category=Garden") == [pairs["garden"]]
 
 
 def test_a_filter_of_the_list_narrows_what_is_given_until_it_is_taken_away(client, pairs):

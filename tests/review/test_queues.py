@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from alignment import decisions, runs, scoring_runs
-from alignment.models import Actor, CandidateSet, Category, Pair, ScoringRun
+from alignment import category_tree, decisions, runs, scoring_runs
+from alignment.models import Actor, CandidateSet, Category, Pair, ScoringRun, User
 from review import leases, queue_counts, queues, scopes
 from review.models import Lease, QueueCount
 from tests import factories
@@ -101,6 +101,16 @@ def test_work_narrowed_to_a_category_and_a_pair_of_languages_stays_so_until_it_i
     assert (next_of(user), queues.left(user).pairs) == (wanted, 1)
     scopes.narrow(user=user, category=None, languages="")
     assert queues.left(user).pairs == 3
+
+
+def test_whoever_works_on_a_category_does_so_when_it_is_renamed():
+    other, wanted = make_pair(path="Kitchen"), make_pair(path="Baby")
+    user = reviewer()
+    scopes.narrow(user=user, category=wanted.category, languages="")
+    category_tree.apply(category_tree.plan_rename(wanted.category, "Kids"), user=factories.make_admin())
+    user = User.objects.get(pk=user.pk)
+    assert (next_of(user), queues.left(user).pairs, str(scopes.work_on(user))) == (wanted, 1, "Kids")
+    assert other.in_review
 
 
 def test_nobody_narrows_their_work_to_what_is_not_theirs():

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from alignment import decisions, export, exports, rollout, runs, scoring, scoring_workers
+from alignment import category_tree, decisions, export, exports, rollout, runs, scoring, scoring_workers
 from alignment.models import AuditEvent, CandidateRun, CandidateSet, EvaluationRun, ExportRun, ImportRun, ScoringRun, User
 from tests import factories
 from tests.factories import make_admin, make_reviewer
@@ -195,6 +195,21 @@ def test_formats_hold_the_same_groups_and_filters_choose(client: Client) -> None
 def test_a_filter_that_names_nothing_is_told(client: Client) -> None:
     answer = client.post("/groups/export/", {"format": "csv", "category": "Nowhere"})
     assert answer.status_code == 422 and "There is no such category" in answer.content.decode()
+
+
+def test_an_export_follows_a_category_that_is_renamed_before_a_worker_comes_to_it(client: Client) -> None:
+    baby = factories.make_category("Baby")
+    factories.make_pair(0.95, category=baby)
+    run = asked(client, category="Baby")
+    category_tree.apply(category_tree.plan_rename(baby, "Kids"), user=make_admin())
+    assert (written(run).status, run.groups_done) == ("done", 1)
+
+
+def test_an_export_of_a_category_that_is_gone_fails_in_words(client: Client) -> None:
+    baby = factories.make_category("Baby")
+    run = asked(client, category="Baby")
+    category_tree.delete(category=baby, user=make_admin())
+    assert written(run).error == "There is no category “Baby”."
 
 
 def test_a_cancelled_export_leaves_no_file_and_a_killed_one_begins_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

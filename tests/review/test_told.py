@@ -78,7 +78,7 @@ def test_a_librarys_own_words_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize("message", told.STORED)
 def test_every_message_is_known_again_with_what_it_was_filled_with(message: str) -> None:
-    names = ("fault", "number", "error", "file", "line", "reason", "name", "label")
+    names = ("fault", "number", "error", "file", "line", "reason", "name", "label", "path")
     text = message % dict.fromkeys(names, "(a) 1.5%")
     assert told.tell(text) == text
 
