@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import string
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -112,10 +112,10 @@ def delete(*, category: Category, user: User) -> None:
         _audit("delete category", category.path, user)
 
 
-def _held(category: Category, *, at: str | None = None) -> Category:
-    """The category as it is under the lock. Raises CategoryError where it is gone, or no longer at a path."""
+def _held(category: Category, *, at: Collection[str] = ()) -> Category:
+    """The category as it is under the lock. Raises CategoryError where it is gone, or at none of the paths that it may be at."""
     held = Category.objects.filter(pk=category.pk).first()
-    if held is None or at not in (None, held.path):
+    if held is None or (at and held.path not in at):
         raise CategoryError(_("The tree has changed meanwhile; look at it again."))
     return held
 
@@ -132,10 +132,14 @@ def plan_move(category: Category, parent: Category) -> Plan:
     """Raises CategoryError, SameName where the parent has a category of that name already."""
     _refuse_root(category)
     if parent.pk == category.parent_id:
-        raise CategoryError(_("It is there already."))
+        raise AlreadySo(_("It is there already."))
     if parent.pk == category.pk or parent.path.startswith(category.path + Category.SEPARATOR):
         raise CategoryError(_("A category cannot be moved below itself."))
     return _plan_place(Kind.MOVE, category, parent, category.name)
+
+
+class AlreadySo(CategoryError):
+    """What is asked for is done, as by the first of two presses."""
 
 
 class SameName(CategoryError):
@@ -153,7 +157,7 @@ def _plan_place(kind: Kind, category: Category, parent: Category, name: str) -> 
     if other is not None:
         raise SameName(other)
     if path == category.path:
-        raise CategoryError(_("It already has this name."))
+        raise AlreadySo(_("It already has this name."))
     plan = Plan(kind, category, parent if kind == Kind.MOVE else None, category.path, path, name=name)
     plan.paths = _moved_paths(category, path)
     _follow(plan, parents={category.pk: parent.pk})
@@ -212,10 +216,13 @@ def _names_category(policy: PolicyVersion) -> bool:
 def apply(plan: Plan, *, user: User) -> CategoryChange:
     """Do what was planned: paths at once, in one transaction; then scores and routes, here where they are few, else by a worker.
 
-    Raises CategoryError where the tree changed meanwhile, or another change or a policy is still being worked through.
+    Raises CategoryError where the tree changed meanwhile, or another change or a policy is still being worked through; AlreadySo where it
+    is done. One that is being worked through is the run of whoever asks for it again.
     """
     with transaction.atomic():
         logbook.lock()
+        if same := runs.unfinished(CategoryChange).filter(kind=plan.kind, category=plan.category, after=plan.after).first():
+            return same
         _refuse_unfinished(runs.unfinished(CategoryChange))
         if rollout.waiting():
             raise CategoryError(_("A policy is still being applied; wait until it is done."))
@@ -248,8 +255,8 @@ def apply(plan: Plan, *, user: User) -> CategoryChange:
 
 def _again(plan: Plan) -> Plan:
     """The plan made anew under the lock: the tree may have changed since it was shown."""
-    category = _held(plan.category, at=plan.before)
-    into = _held(plan.into, at=plan.into.path) if plan.into else None
+    category = _held(plan.category, at=(plan.before, plan.after))
+    into = _held(plan.into, at=(plan.into.path,)) if plan.into else None
     if plan.kind == Kind.RENAME:
         return plan_rename(category, plan.name)
     assert into is not None

@@ -55,7 +55,9 @@ def _detail(request: HttpRequest, category: Category, *, act: str = "", problem:
 @require_http_methods(["GET", "POST"])
 def change(request: HttpRequest, category_id: int) -> HttpResponse:
     """A rename, move or merge: asked by GET it shows what would follow, by POST it is done."""
-    category = get_object_or_404(Category.objects.select_related("parent"), pk=category_id)
+    category = Category.objects.select_related("parent").filter(pk=category_id).first()
+    if category is None:
+        return _gone(request)
     asked = request.GET if request.method == "GET" else request.POST
     act, to = asked.get("act", ""), asked.get("to", "").replace("\x00", "")[:1000]
     try:
@@ -64,18 +66,32 @@ def change(request: HttpRequest, category_id: int) -> HttpResponse:
         context = {"category": category, "other": same.other, "problem": str(same)}
         return render(request, "review/category_same_name.html", context, status=422)
     except CategoryError as error:
-        return _detail(request, category, act=act, problem=str(error), typed=to)
+        return _refused(request, category, error, act=act, typed=to)
     if request.method == "GET":
         return render(request, "review/category_change.html", {"plan": plan, "category": category, "act": act, "to": to} | _effect(plan))
     try:
         run = category_tree.apply(plan, user=person(request))
     except CategoryError as error:
-        return _detail(request, category, act=act, problem=str(error), typed=to)
+        return _refused(request, category, error, act=act, typed=to)
     if run.unfinished:
         messages.info(request, _("The tree is changed. What follows for scores and routes is worked through now."))
         return redirect("run", run=run.uuid)
     messages.success(request, _("%(before)s is now %(after)s.") % {"before": run.before, "after": run.after})
     return redirect("category", category_id=plan.into.pk if act == "merge" and plan.into else category.pk)
+
+
+def _refused(request: HttpRequest, category: Category, error: CategoryError, *, act: str, typed: str = "") -> HttpResponse:
+    """Told where it was asked. What a second press finds done is no fault of whoever pressed."""
+    if request.method == "POST" and isinstance(error, category_tree.AlreadySo):
+        return redirect("category", category_id=category.pk)
+    if not Category.objects.filter(pk=category.pk).exists():
+        return _gone(request)
+    return _detail(request, category, act=act, problem=str(error), typed=typed)
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    messages.info(request, _("That category is gone: it was deleted, or merged into another."))
+    return redirect("categories")
 
 
 def _plan(category: Category, act: str, to: str) -> category_tree.Plan:
@@ -98,11 +114,13 @@ def _effect(plan: category_tree.Plan) -> dict[str, Any]:
 @admin_required
 @require_POST
 def add(request: HttpRequest, category_id: int) -> HttpResponse:
-    parent = get_object_or_404(Category, pk=category_id)
+    parent = Category.objects.filter(pk=category_id).first()
+    if parent is None:
+        return _gone(request)
     try:
         made = category_tree.add(parent=parent, name=request.POST.get("name", "").replace("\x00", ""), user=person(request))
     except CategoryError as error:
-        return _detail(request, parent, act="add", problem=str(error), typed=request.POST.get("name", "")[:200])
+        return _refused(request, parent, error, act="add", typed=request.POST.get("name", "")[:200])
     messages.success(request, _("%(path)s is added.") % {"path": made.path})
     return redirect("category", category_id=parent.pk)
 
@@ -110,11 +128,13 @@ def add(request: HttpRequest, category_id: int) -> HttpResponse:
 @admin_required
 @require_POST
 def delete(request: HttpRequest, category_id: int) -> HttpResponse:
-    category = get_object_or_404(Category, pk=category_id)
+    category = Category.objects.filter(pk=category_id).first()
+    if category is None:
+        return _gone(request)
     try:
         category_tree.delete(category=category, user=person(request))
     except CategoryError as error:
-        return _detail(request, category, act="delete", problem=str(error))
+        return _refused(request, category, error, act="delete")
     messages.success(request, _("%(path)s is deleted.") % {"path": category.path})
     return redirect("categories")
 

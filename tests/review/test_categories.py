@@ -8,8 +8,10 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
-from alignment.models import Category, CategoryChange
+from alignment import category_tree
+from alignment.models import Category, CategoryChange, User
 from review import category_rows
 from tests import factories
 
@@ -112,6 +114,54 @@ def test_what_cannot_be_is_told_where_it_was_asked(client: Client, act: str, to:
     for post in (False, True):
         page = change("Baby > Strollers", act, to, client, post=post)
         assert page.status_code == 422 and words in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("act", "to", "led"), [("rename", "Kids", "category"), ("move", "Home", "category"), ("merge", "Home", "categories")]
+)
+def test_what_is_pressed_twice_is_done_once(client: Client, act: str, to: str, led: str) -> None:
+    baby, _home = factories.make_category("Baby"), factories.make_category("Home")
+    address = reverse("category-change", args=[baby.pk])
+    assert client.post(address, {"act": act, "to": to}).status_code == 302
+    again = client.post(address, {"act": act, "to": to})
+    assert again.url == reverse(led, args=[baby.pk] if led == "category" else [])
+    assert CategoryChange.objects.count() == 1
+
+
+@pytest.mark.parametrize(("act", "to"), [("rename", "Kids"), ("move", "Home"), ("merge", "Home")])
+def test_what_is_pressed_twice_at_once_is_done_once(client: Client, monkeypatch: pytest.MonkeyPatch, act: str, to: str) -> None:
+    baby, _home = factories.make_category("Baby"), factories.make_category("Home")
+    original = category_tree.apply
+
+    def other_first(plan: category_tree.Plan, *, user: User) -> CategoryChange:
+        original(plan, user=user)
+        return original(plan, user=user)
+
+    monkeypatch.setattr(category_tree, "apply", other_first)
+    assert client.post(reverse("category-change", args=[baby.pk]), {"act": act, "to": to}).status_code == 302
+    assert CategoryChange.objects.count() == 1
+
+
+def test_a_change_left_to_a_worker_and_pressed_twice_leads_to_its_run(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(category_tree, "SETS_DONE_AT_ONCE", -1)
+    factories.make_category("Baby"), factories.make_category("Kids")
+    led = [change("Baby", "merge", "Kids", client, post=True).url for _press in range(2)]
+    assert led == [reverse("run", args=[CategoryChange.objects.get().uuid])] * 2
+
+
+@pytest.mark.parametrize("name", ["category-change", "category-add", "category-delete"])
+def test_a_category_that_is_gone_leads_to_the_tree(client: Client, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    baby = factories.make_category("Baby")
+    original = category_tree.add
+
+    def other_first(**asked: Any) -> Category:
+        category_tree.delete(category=baby, user=factories.make_admin())
+        return original(**asked)
+
+    monkeypatch.setattr(category_tree, "add", other_first)
+    client.post(reverse("category-delete", args=[baby.pk])) if name != "category-add" else None
+    page = client.post(reverse(name, args=[baby.pk]), {"act": "rename", "to": "Kids", "name": "Strollers"}, follow=True)
+    assert page.redirect_chain == [(reverse("categories"), 302)] and "That category is gone" in page.content.decode()
 
 
 def test_a_large_tree_is_shown_a_part_at_a_time(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
