@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
-from alignment import locks, upkeep
-from alignment.models import Pair
+from alignment import locks, logbook, upkeep
+from alignment.models import Category, Pair
 from review import insights
 from review.models import Lease, QueueCount
 from review.queues import FOR_EVERYONE
@@ -76,6 +76,10 @@ def count(*, now: datetime | None = None) -> bool:
         locks.hold(LOCK_KEY)
         if QueueCount.objects.filter(counted_at__gte=now).exists():
             return False
+        # A category goes under this lock: none does between being looked up and being referred to.
+        logbook.lock()
+        there = {None, *Category.objects.values_list("pk", flat=True)}
+        counted = [row for row in counted if row.category_id in there]
         QueueCount.objects.all().delete()
         # A row that counts nothing says that it was counted.
         QueueCount.objects.bulk_create(counted or [QueueCount(stage=Pair.Stage.FIRST, pairs=0, cases=0, counted_at=now)], batch_size=500)

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from alignment import decisions
-from alignment.models import Pair
-from review import figures
-from review.models import DecisionDay, Figures, RouteDay
+from alignment import category_tree, decisions, locks
+from alignment.models import Category, Pair
+from review import figures, queue_counts
+from review.models import DecisionDay, Figures, QueueCount, RouteDay
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +41,25 @@ def test_every_scored_pair_is_counted_once_by_category_and_in_all():
     assert sum(map(sum, Figures.objects.get(category=kitchen).scores.values())) == 2
     count()
     assert sum(map(sum, Figures.objects.get(category=kitchen).scores.values())) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("counted", [figures.count, queue_counts.count])
+def test_a_category_may_go_between_being_counted_and_stored(counted, monkeypatch):
+    admin, baby, kids = factories.make_admin(), factories.make_category("Baby"), factories.make_category("Kids")
+    factories.make_pair(0.8, category=baby), factories.make_pair(0.8, category=kids)
+    original = locks.hold
+
+    def merged_first(key):
+        monkeypatch.setattr(locks, "hold", original)
+        category_tree.apply(category_tree.plan_merge(baby, kids), user=admin)
+        original(key)
+
+    monkeypatch.setattr(locks, "hold", merged_first)
+    assert counted()
+    assert not Category.objects.filter(path="Baby").exists()
+    kept = Figures.objects.exclude(category=None) if counted == figures.count else QueueCount.objects.all()
+    assert [one.category for one in kept] == [kids]
 
 
 def test_a_decision_is_counted_on_its_day_once_however_often_it_is_counted():
