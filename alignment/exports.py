@@ -68,6 +68,9 @@ def write(run_id: int) -> None:
         part.replace(final)
         expires = timezone.now() + KEPT_FOR
         runs.finish(run, position=position, groups_done=count, size=final.stat().st_size, expires_at=expires)
+        run.refresh_from_db(fields=["status"])
+        if run.status == ExportRun.Status.CANCELLED:
+            final.unlink(missing_ok=True)
 
 
 def _write(run: ExportRun, part: Path) -> tuple[int, int]:

@@ -234,6 +234,17 @@ def test_a_cancelled_export_leaves_no_file_and_a_killed_one_begins_again(client:
     assert written(killed).groups_done == 3
 
 
+def test_an_export_cancelled_at_its_very_end_leaves_no_file(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, run = runs.finish, asked(client)
+
+    def cancelled_first(run: Any, **results: Any) -> None:
+        runs.cancel(run)
+        original(run, **results)
+
+    monkeypatch.setattr(runs, "finish", cancelled_first)
+    assert written(run).status == "cancelled" and not list(exports.path(run).parent.glob(f"{run.uuid}*"))
+
+
 def test_a_file_is_deleted_when_its_week_is_over(client: Client) -> None:
     group()
     run = written(asked(client))
