@@ -265,7 +265,7 @@ def withdraw(*, decision_id: int, user: User) -> Decision:
 
 
 def withdraw_act(*, act: uuid.UUID, user: User) -> ActUndone:
-    """Take back whatever of a bulk act is still the latest on its pair, in one. Raises DecisionError."""
+    """Take back whatever of a bulk act is still the latest on its pair, in one. Raises DecisionError, or Outdated when nothing is."""
     with transaction.atomic():
         logbook.lock()
         actor = Actor.of(user).uuid
@@ -276,6 +276,8 @@ def withdraw_act(*, act: uuid.UUID, user: User) -> ActUndone:
         if makers != {actor} and not user.is_admin:
             raise DecisionError(_("A verdict is taken back by whoever gave it, or by an admin."))
         ended = list(whole.filter(opinions.latest()).order_by("pk"))
+        if not ended:
+            raise Outdated(_("This decision no longer stands, so there is nothing to take back."))
         undone = ActUndone(withdrawn=_take_back(ended, actor=actor), left=whole.count() - len(ended))
         detail = {"withdrawn": len(ended), "left": undone.left}
         AuditEvent.objects.create(actor=actor, action=BULK_UNDONE, subject=f"act {act}", detail=detail)
@@ -319,9 +321,10 @@ def undo(*, user: User) -> Decision | None:
     latest = next(iter(undoable(user)), None)
     if latest is None:
         return None
-    if latest.act:
-        return withdraw_act(act=latest.act, user=user).withdrawn[-1]
-    return withdraw(decision_id=latest.pk, user=user)
+    try:
+        return withdraw_act(act=latest.act, user=user).withdrawn[-1] if latest.act else withdraw(decision_id=latest.pk, user=user)
+    except Outdated:
+        return None
 
 
 def follow_routes(pairs: Sequence[Pair], *, reason: str = "") -> int:

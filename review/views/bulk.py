@@ -209,6 +209,9 @@ def undo(request: HttpRequest, act: uuid.UUID) -> HttpResponse:
     """Take the whole act back, as far as it still stands."""
     try:
         undone = decisions.withdraw_act(act=act, user=person(request))
+    except decisions.Outdated as error:
+        messages.info(request, str(error))
+        return redirect("bulk-act", act=act)
     except decisions.DecisionError as error:
         messages.error(request, str(error))
         return redirect("bulk")

@@ -284,6 +284,30 @@ def test_undo_takes_an_act_back_as_one_and_counts_it_as_one(client, admin):
     assert decisions.undo(user=admin).pair_id == single.pk
 
 
+def test_two_undos_at_once_take_an_act_back_once(client, admin, monkeypatch):
+    triangle()
+    press(client, look(client))
+    original = decisions.withdraw_act
+
+    def second(**asked):
+        original(**asked)
+        return original(**asked)
+
+    monkeypatch.setattr(decisions, "withdraw_act", second)
+    answer = client.post(reverse("undo"), HTTP_ACCEPT="application/json")
+    assert (answer.status_code, answer.json()["said"]) == (200, "You have nothing to undo.")
+    assert AuditEvent.objects.filter(action=decisions.BULK_UNDONE).count() == 1
+
+
+def test_an_act_that_was_taken_back_already_is_told_so_on_its_page(client, admin):
+    triangle()
+    act = press(client, look(client)).url
+    client.post(f"{act}undo/")
+    again = client.post(f"{act}undo/", follow=True)
+    assert again.request["PATH_INFO"] == act and "nothing to take back" in again.content.decode()
+    assert AuditEvent.objects.filter(action=decisions.BULK_UNDONE).count() == 1
+
+
 def test_a_reject_keeps_its_reason_and_a_policy_that_requires_one_gets_it(client, admin):
     factories.make_review_policy(reasons="required")
     factories.make_pair(0.8)
