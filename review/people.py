@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -21,6 +22,7 @@ from review.templatetags.listings import language
 INVITATION_LASTS = timedelta(days=7)
 USUAL_LANGUAGES = ("zh", "en", "fr", "de", "es")
 Role = User.Role
+ADMINS = Q(is_superuser=True) | Q(role=Role.ADMIN)
 
 
 @dataclass
@@ -140,13 +142,13 @@ def _rights(role: str) -> dict[str, bool]:
 
 
 def _locked(user: User) -> User:
-    return User.objects.select_for_update().get(pk=user.pk)
+    """Their row, with every admin's in one order: two who leave at once neither wait for each other nor both see the other stay."""
+    rows = User.objects.select_for_update(no_key=True).filter(ADMINS | Q(pk=user.pk)).order_by("pk")
+    return rows.in_bulk()[user.pk]
 
 
 def _keep_an_admin(leaving: User) -> None:
-    """Locks every admin's row, in one order, so that two who leave at once do not both see the other stay."""
-    admins = [user for user in User.objects.select_for_update().filter(is_active=True).order_by("pk") if user.is_admin]
-    if all(user.pk == leaving.pk for user in admins):
+    if not User.objects.filter(ADMINS, is_active=True).exclude(pk=leaving.pk).exists():
         raise PeopleError(_("This is the last admin. Make somebody else an admin first."))
 
 

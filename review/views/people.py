@@ -38,8 +38,7 @@ def _state(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
 
 
 def _of_role(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-    admin = Q(is_superuser=True) | Q(role=User.Role.ADMIN)
-    return rows.filter(admin) if value == User.Role.ADMIN else rows.exclude(admin)
+    return rows.filter(people.ADMINS) if value == User.Role.ADMIN else rows.exclude(people.ADMINS)
 
 
 PEOPLE = lists.List(

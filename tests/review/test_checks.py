@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import threading
 import uuid
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from alignment import decisions
 from alignment.models import AuditEvent, Decision, Group, Pair
-from review import checks, leases, queues
+from review import checks, leases, people, queues
 from review.models import CheckAnswer, KnownPair, Lease
 from tests import factories
+from tests.review.test_together import at_once
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -81,6 +84,35 @@ def test_a_press_that_arrives_twice_is_one_answer(client, reviewer, known):
     for _ in range(2):
         assert press(client, known.pair, "reject", request_id=request_id).status_code == 200
     assert CheckAnswer.objects.count() == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite's writers take turns")
+@pytest.mark.django_db(transaction=True)
+def test_what_somebody_answers_while_they_are_deactivated_is_kept(client, reviewer, known, monkeypatch):
+    answered, locked, answer, lock = threading.Event(), threading.Event(), checks.answer, people._locked
+
+    def answering(**asked):
+        made = answer(**asked)
+        answered.set()
+        locked.wait(5)
+        return made
+
+    def locking(user):
+        row = lock(user)
+        locked.set()
+        return row
+
+    def deactivate():
+        answered.wait(5)
+        people.deactivate(user=reviewer, author=known.author)
+
+    monkeypatch.setattr(checks, "answer", answering)
+    monkeypatch.setattr(people, "_locked", locking)
+    client.get(reverse("case"))
+    assert at_once([lambda: press(client, known.pair, "accept"), deactivate]) == []
+    assert CheckAnswer.objects.get().verdict == "accept"
+    reviewer.refresh_from_db()
+    assert not reviewer.is_active
 
 
 def test_a_check_that_was_answered_in_another_tab_is_refused_in_the_words_of_any_other_pair(client, reviewer, known):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +20,7 @@ from alignment.models import AuditEvent, Invitation, User
 from review import leases, people
 from review.models import Lease
 from tests.factories import make_admin, make_category, make_pair, make_reviewer
+from tests.review.test_together import at_once
 
 pytestmark = pytest.mark.django_db
 ACCOUNT = {"username": "lin", "password1": "quite another 22", "password2": "quite another 22"}
@@ -161,6 +164,27 @@ def test_the_last_admin_stays_one(client: Client, admin: User) -> None:
     assert "last admin" in page.content.decode()
     admin.refresh_from_db()
     assert admin.is_active and admin.is_admin
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_admins_who_deactivate_each_other_at_once_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    admins, original, both = [make_admin(), make_admin()], people._locked, threading.Barrier(2)
+
+    def locked(user: User) -> User:
+        row = original(user)
+        # The other one never comes where it waits for what this one holds.
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+        return row
+
+    def deactivate(user: User, author: User) -> None:
+        client = Client()
+        client.force_login(author)
+        client.post(reverse("member-deactivate", args=[user.pk]))
+
+    monkeypatch.setattr(people, "_locked", locked)
+    assert at_once([lambda: deactivate(*admins), lambda: deactivate(*reversed(admins))]) == []
+    assert User.objects.filter(is_active=True).count() == 1
 
 
 def test_who_is_deactivated_is_out_at_once_and_holds_nothing(client: Client, admin: User) -> None:
