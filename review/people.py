@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -33,6 +33,10 @@ class PeopleError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+class UsernameTaken(PeopleError):
+    """Somebody else has the name that an invited person chose."""
 
 
 def languages_offered(kept: Iterable[str] = ()) -> list[tuple[str, str]]:
@@ -66,14 +70,20 @@ def invitation_of(secret: str) -> Invitation | None:
 
 
 def accept(*, secret: str, username: str, password: str) -> User:
-    """Make the account that an invitation stands for, once. Raises PeopleError where it is used, withdrawn or too old by now."""
+    """Make the account that an invitation stands for, once. Raises PeopleError where it is used, withdrawn or too old by now, or
+    UsernameTaken, which leaves it good.
+    """
     with transaction.atomic():
         found = invitation_of(secret)
         if found is None or not Invitation.objects.filter(pk=found.pk, accepted_at__isnull=True).update(accepted_at=timezone.now()):
             raise PeopleError(_("This invitation was used, withdrawn, or is older than seven days. Ask for a new one."))
         user = User(username=username, first_name=found.name[:150], role=found.role, languages=found.languages, **_rights(found.role))
         user.set_password(password)
-        user.save()
+        try:
+            with transaction.atomic():
+                user.save()
+        except IntegrityError as error:
+            raise UsernameTaken(str(User._meta.get_field("username").error_messages["unique"])) from error
         user.categories.set(found.categories.all())
         Invitation.objects.filter(pk=found.pk).update(accepted_by=user)
         _tell(user, "accept invitation", user.get_username(), {"role": found.role, "invitation": str(found.uuid)})

@@ -140,11 +140,14 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             user = people.accept(secret=secret, username=form.cleaned_data["username"], password=form.cleaned_data["password1"])
+        except people.UsernameTaken as error:
+            form.add_error("username", str(error))
         except people.PeopleError:
             return render(request, "review/invitation_over.html", status=410)
-        login(request, user, backend="alignment.signed_in.SignedIn")
-        messages.success(request, _("Welcome, %(name)s.") % {"name": user.get_full_name() or user.get_username()})
-        return redirect("home")
+        else:
+            login(request, user, backend="alignment.signed_in.SignedIn")
+            messages.success(request, _("Welcome, %(name)s.") % {"name": user.get_full_name() or user.get_username()})
+            return redirect("home")
     return render(request, "review/invitation.html", {"found": found, "form": form}, status=422 if form.errors else 200)
 
 

@@ -118,6 +118,21 @@ def test_what_makes_no_account_is_told_and_leaves_the_link_good(client: Client, 
     assert Client().post(link, ACCOUNT).status_code == 302
 
 
+def test_of_two_who_choose_one_username_at_once_the_second_is_told(client: Client, admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, secret = (invited(client).split("/")[-2] for _ in range(2))
+    accept = people.accept
+
+    def second(**asked: Any) -> User:
+        accept(**asked | {"secret": first})
+        return accept(**asked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(people, "accept", second)
+        page = Client().post(reverse("invitation", args=[secret]), ACCOUNT)
+    assert page.status_code == 422 and page.context["form"].errors["username"] == ["A user with that username already exists."]
+    assert Client().post(reverse("invitation", args=[secret]), ACCOUNT | {"username": "wu"}).status_code == 302
+
+
 def test_too_many_tries_wait(client: Client, admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("review.views.people.ACCEPTS_A_MINUTE", 1)
     link = invited(client)
