@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -84,16 +84,19 @@ def disguised(pair: Pair) -> Pair:
 
 
 def answer(*, lease: Lease, verdict: str, user: User, seconds: float | None, request_id: uuid.UUID | None) -> CheckAnswer:
-    """Raises DecisionError."""
+    """Keep what somebody says of a known pair, once. Raises DecisionError, after which the transaction around this ends too."""
     if verdict not in (*VERDICTS, Decision.Verdict.UNSURE):
         raise DecisionError(_("Choose same, different or unsure."))
     assert lease.check_pair_id is not None
     said = {"verdict": verdict, "seconds": seconds, "request_id": request_id}
-    given, made = CheckAnswer.objects.get_or_create(known_id=lease.check_pair_id, reviewer=user, defaults=said)
-    # A press that was taken back may arrive once more.
-    again = not made and (request_id is None or given.request_id != request_id)
-    if again and CheckAnswer.objects.filter(pk=given.pk, verdict="").update(created_at=timezone.now(), **said):
-        given.refresh_from_db()
+    try:
+        given, made = CheckAnswer.objects.get_or_create(known_id=lease.check_pair_id, reviewer=user, defaults=said)
+        # A press that was taken back may arrive once more.
+        again = not made and (request_id is None or given.request_id != request_id)
+        if again and CheckAnswer.objects.filter(pk=given.pk, verdict="").update(created_at=timezone.now(), **said):
+            given.refresh_from_db()
+    except IntegrityError as error:
+        raise DecisionError(_("This press was already used for another verdict.")) from error
     return given
 
 

@@ -86,6 +86,22 @@ def test_a_press_that_arrives_twice_is_one_answer(client, reviewer, known):
     assert CheckAnswer.objects.count() == 1
 
 
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_a_press_used_for_one_check_is_refused_for_another_in_words(client, reviewer, known, taken_back):
+    pair = factories.make_pair(0.8)
+    decisions.decide(pair_id=pair.pk, verdict="accept", user=known.author)
+    checks.mark(pair=Pair.objects.get(pk=pair.pk), verdict="accept", user=known.author)
+    shown, request_id = client.get(reverse("case")), str(uuid.uuid4())
+    press(client, shown.context["candidates"][0].pair, "accept", request_id=request_id)
+    other = client.get(reverse("case")).context["candidates"][0].pair
+    if taken_back:
+        press(client, other, "accept")
+        client.post(reverse("undo"), **HTMX)
+    answer = press(client, other, "reject", request_id=request_id)
+    assert answer.status_code == 422 and "already used for another verdict" in answer.content.decode()
+    assert CheckAnswer.objects.exclude(verdict="").count() == 1
+
+
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite's writers take turns")
 @pytest.mark.django_db(transaction=True)
 def test_what_somebody_answers_while_they_are_deactivated_is_kept(client, reviewer, known, monkeypatch):
