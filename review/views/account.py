@@ -32,4 +32,6 @@ def theme(request: HttpRequest) -> HttpResponse:
     except ValueError as error:
         raise BadRequest from error
     back = request.POST.get("next", "")
-    return redirect(back if url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}) else "home")
+    # Without the slash it would be the name of a page to `redirect`.
+    safe = back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
+    return redirect(back if safe else "home")

@@ -67,9 +67,10 @@ def test_a_theme_that_there_is_not_is_refused_in_words(client):
     assert "not understood" in answer.content.decode()
 
 
-def test_a_theme_never_leads_to_another_site(client):
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example/", "1", "case", ""])
+def test_a_theme_never_leads_to_another_site_or_to_none(client, back):
     client.force_login(factories.make_reviewer())
-    assert client.post(reverse("theme"), {"theme": "", "next": "https://evil.example/"}).url == reverse("home")
+    assert client.post(reverse("theme"), {"theme": "", "next": back}).url == reverse("home")
 
 
 @pytest.mark.parametrize("name", list(manual.PAGES))
