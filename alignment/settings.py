@@ -147,6 +147,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "alignment.csp.PolicyByArea",
     "review.views.errors.MethodsInWords",
+    "review.views.errors.NoNul",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "alignment.urls"

@@ -201,7 +201,7 @@ def read(request: HttpRequest, shape: List) -> Choice:
     """What the address asks for; what this list does not know is left out."""
     filters = {}
     for one in shape.filters:
-        value = request.GET.get(one.name, "").replace("\x00", "").strip()[:LONGEST_CHOICE]
+        value = request.GET.get(one.name, "").strip()[:LONGEST_CHOICE]
         if value and (one.kind != "date" or _day(value)):
             filters[one.name] = value
     asked = request.GET.get("sort", "")

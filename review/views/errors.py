@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -24,6 +25,24 @@ def broken(request: HttpRequest) -> HttpResponse:
     except ValueError:
         looks = {}
     return HttpResponse(render_to_string("500.html", looks), status=500)
+
+
+class NoNul:
+    """PostgreSQL stores no NUL and looks for none, so that no page is sent one. Files are not read here, and the API looks for itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Raises BadRequest. After the check against forged forms, which reads a form first and answers for one that breaks off."""
+        if request.path_info.startswith("/api/"):
+            return
+        sent = [request.GET, request.POST] if request.content_type == "application/x-www-form-urlencoded" else [request.GET]
+        if "\x00" in request.path_info or any("\x00" in value for form in sent for _name, values in form.lists() for value in values):
+            raise BadRequest("a NUL character")
 
 
 class MethodsInWords:

