@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.contrib import messages
@@ -153,8 +154,11 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
 
 def _too_often(request: HttpRequest) -> bool:
     key = f"accept-{request.META.get('REMOTE_ADDR', '')}"
-    cache.add(key, 0, timeout=60)
-    return cache.incr(key) > ACCEPTS_A_MINUTE
+    now = time.time()
+    # Not `incr`: it begins another five minutes each time, and fails for a key whose minute has just ended.
+    tries, ends = cache.get(key) or (0, now + 60)
+    cache.set(key, (tries + 1, ends), timeout=ends - now)
+    return bool(tries >= ACCEPTS_A_MINUTE)
 
 
 @never_cache
