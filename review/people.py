@@ -69,6 +69,11 @@ def invitation_of(secret: str) -> Invitation | None:
     return open_.select_related("author").filter(secret_hash=_hash(secret)).first()
 
 
+def accepted_by(user: User, secret: str) -> bool:
+    """Whether a link is the one by which this person came."""
+    return Invitation.objects.filter(secret_hash=_hash(secret), accepted_by=user).exists()
+
+
 def accept(*, secret: str, username: str, password: str) -> User:
     """Make the account that an invitation stands for, once. Raises PeopleError where it is used, withdrawn or too old by now, or
     UsernameTaken, which leaves it good.

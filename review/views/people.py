@@ -131,6 +131,8 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
     """Where the link leads: whoever has it makes their account."""
     found = people.invitation_of(secret)
     if found is None:
+        if request.user.is_authenticated and people.accepted_by(person(request), secret):
+            return redirect("home")
         return render(request, "review/invitation_over.html", status=410)
     if request.user.is_authenticated:
         return render(request, "review/invitation.html", {"found": found, "signed_in": True})

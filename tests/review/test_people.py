@@ -82,6 +82,14 @@ def test_a_link_is_kept_as_a_hash_only_and_opens_once(client: Client, admin: Use
     assert not User.objects.filter(username="wu").exists()
 
 
+def test_a_link_clicked_twice_leads_whom_it_made_in_and_nobody_else(client: Client, admin: User) -> None:
+    theirs, link = Client(), invited(client)
+    for _click in range(2):
+        assert theirs.post(link, ACCOUNT).headers["Location"] == reverse("home")
+    assert theirs.get(link).headers["Location"] == reverse("home")
+    assert client.get(link).status_code == Client().get(link).status_code == 410
+
+
 @pytest.mark.parametrize("fields", [{"expires_at": timezone.now() - timedelta(seconds=1)}, {"revoked_at": timezone.now()}])
 def test_a_link_that_is_too_old_or_withdrawn_opens_nothing(client: Client, admin: User, fields: dict[str, Any]) -> None:
     link = invited(client)
