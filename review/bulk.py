@@ -13,10 +13,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from alignment import bulk, decisions, facts, implied, logbook
-from alignment.models import Decision, Pair, User
+from alignment.models import Actor, Decision, Pair, User
 from review.models import HeldSKU
 
 MOST_PAIRS = 150
@@ -57,10 +58,9 @@ class Preview:
 
 @dataclass(frozen=True)
 class Done:
-    """An act that was done."""
+    """An act that was done: now, or (without an effect) when its form was sent before."""
 
-    act: uuid.UUID
-    effect: bulk.Effect
+    effect: bulk.Effect | None
 
 
 def preview(*, found: Sequence[Pair], asked: int, verdict: str, user: User, reject_reason: str = "", agreeing: bool = False) -> Preview:
@@ -89,15 +89,18 @@ def preview(*, found: Sequence[Pair], asked: int, verdict: str, user: User, reje
     )
 
 
-def decide(*, pair_ids: Sequence[int], verdict: str, user: User, digest: str, reject_reason: str = "") -> Done | Preview:
-    """Do what a preview showed. Where anything is another than it said, nothing is done and the preview as it is now comes back.
+def decide(*, act: uuid.UUID, pair_ids: Sequence[int], verdict: str, user: User, digest: str, reject_reason: str = "") -> Done | Preview:
+    """Do what a preview showed, once. Where anything is another than it said, nothing is done and the preview as it is now comes back.
 
     Raises DecisionError.
     """
-    act = uuid.uuid4()
     asked = set(pair_ids[:MOST_PAIRS])
     with transaction.atomic():
         logbook.lock()
+        if made := Decision.objects.filter(act=act).first():
+            if made.actor != Actor.of(user).uuid:
+                raise decisions.DecisionError(gettext("This press was already used for another verdict."))
+            return Done(None)
         pairs, _left_out = _takeable(decisions.for_update(asked), verdict=verdict, user=user, reject_reason=reject_reason)
         seen = _seen(pairs)
         effect = bulk.apply(pairs=pairs, verdict=verdict, user=user, act=act, reject_reason=reject_reason)
@@ -105,7 +108,7 @@ def decide(*, pair_ids: Sequence[int], verdict: str, user: User, digest: str, re
         if not same:
             transaction.set_rollback(True)
     if same:
-        return Done(act, effect)
+        return Done(effect)
     return preview(
         found=list(read(Pair.objects.filter(pk__in=asked))), asked=len(asked), verdict=verdict, user=user, reject_reason=reject_reason
     )

@@ -159,10 +159,12 @@ def preview(request: HttpRequest) -> HttpResponse:
 @admin_required
 @require_POST
 def decide(request: HttpRequest) -> HttpResponse:
-    """Do what a preview showed: {pairs, verdict, reject_reason, digest}. Anything that changed meanwhile, and it is shown again instead."""
+    """Do what a preview showed: {act, pairs, verdict, reject_reason, digest}. If anything changed meanwhile, it is shown again instead."""
     post = request.POST
+    act = _act(post.get("act", ""))
     try:
         done = bulk.decide(
+            act=act,
             pair_ids=_ids(post.get("pairs", "")),
             verdict=post.get("verdict", ""),
             user=person(request),
@@ -174,8 +176,9 @@ def decide(request: HttpRequest) -> HttpResponse:
         return redirect("bulk")
     if isinstance(done, bulk.Preview):
         return _preview(request, done, "", changed=True, status=409)
-    messages.success(request, _decided(done.effect.decided))
-    return redirect("bulk-act", act=done.act)
+    if done.effect:
+        messages.success(request, _decided(done.effect.decided))
+    return redirect("bulk-act", act=act)
 
 
 @never_cache
@@ -251,6 +254,7 @@ def _preview(
     context = {
         "filters": filters,
         "preview": shown,
+        "act": uuid.uuid4(),
         "effect": shown.effect,
         "examples": [(pair, _query_first(pair)) for pair in shown.examples],
         "conflicts": [(pair, _query_first(pair)) for pair in shown.conflicts],
@@ -300,6 +304,14 @@ def _said(detail: dict[str, Any]) -> str:
 
 def _decided(count: int) -> str:
     return ngettext("%(count)s pair is decided.", "%(count)s pairs are decided.", count) % {"count": count}
+
+
+def _act(text: str) -> uuid.UUID:
+    """The act that a preview's form stands for: sent twice, it is done once."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return uuid.uuid4()
 
 
 def _ids(text: str) -> list[int]:

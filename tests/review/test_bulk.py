@@ -40,7 +40,7 @@ def look(client, verdict="accept", **fields):
 
 def form(page) -> dict[str, str]:
     """What the preview's own form would send."""
-    inputs = re.findall(r'<input type="hidden" name="(pairs|verdict|reject_reason|digest)" value="([^"]*)">', page.content.decode())
+    inputs = re.findall(r'<input type="hidden" name="(act|pairs|verdict|reject_reason|digest)" value="([^"]*)">', page.content.decode())
     return {name: html.unescape(value) for name, value in inputs}
 
 
@@ -214,10 +214,23 @@ def test_anything_that_changed_since_shows_the_preview_again(client, admin, chan
         assert press(client, answer).status_code == 302
 
 
-def test_a_press_that_arrives_twice_decides_once(client, admin):
+def test_a_press_that_arrives_twice_decides_once_and_leads_to_it(client, admin):
     factories.make_pair(0.8)
     page = look(client)
-    assert [press(client, page).status_code for _ in range(2)] == [302, 409]
+    act = press(client, page).url
+    assert press(client, page).url == act
+    assert verdicts() == ["accept"]
+    client.post(f"{act}undo/")
+    assert press(client, page).url == act
+    assert verdicts() == ["accept", "withdraw"]
+
+
+def test_a_press_that_another_admin_made_leads_nobody_else_to_it(client, admin):
+    factories.make_pair(0.8)
+    page = look(client)
+    press(client, page)
+    client.force_login(factories.make_admin())
+    assert press(client, page).url == reverse("bulk")
     assert verdicts() == ["accept"]
 
 
