@@ -13,7 +13,7 @@ from django.db.models import Count, F, FloatField, Q, Value
 from django.db.models.functions import Cast, Floor
 from django.utils import timezone
 
-from alignment import agreement, logbook, upkeep
+from alignment import agreement, upkeep
 from alignment.agreement import Agreement
 from alignment.models import Category, Decision, Pair
 from review.models import DecisionDay, Figures, OpenDay, QueueCount, RouteDay
@@ -158,8 +158,7 @@ def _keep(
         for category in sorted({category or root for category in (*scores, *verdicts)})
     ]
     with transaction.atomic():
-        # A category goes under this lock: none does between being looked up and being referred to.
-        logbook.lock()
+        # One may have gone since it was counted. Not the log's lock, under which categories go: verdicts would wait for it.
         there = set(Category.objects.values_list("pk", flat=True))
         Figures.objects.select_for_update().get(category=None)
         Figures.objects.exclude(category=None).delete()

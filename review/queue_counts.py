@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
-from alignment import locks, logbook, upkeep
+from alignment import locks, upkeep
 from alignment.models import Category, Pair
 from review import insights
 from review.models import Lease, QueueCount
@@ -76,8 +76,7 @@ def count(*, now: datetime | None = None) -> bool:
         locks.hold(LOCK_KEY)
         if QueueCount.objects.filter(counted_at__gte=now).exists():
             return False
-        # A category goes under this lock: none does between being looked up and being referred to.
-        logbook.lock()
+        # One may have gone since it was counted. Not the log's lock, under which categories go: verdicts would wait for it.
         there = {None, *Category.objects.values_list("pk", flat=True)}
         counted = [row for row in counted if row.category_id in there]
         QueueCount.objects.all().delete()
