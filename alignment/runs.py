@@ -113,14 +113,16 @@ def heartbeat(run: Run) -> Iterator[None]:
         thread.join()
 
 
-def finish(run: Run, *, error: str = "", warning: str = "", **results: Any) -> None:
-    """Failed with an error, else done; a warning is kept beside what was done."""
+def finish(run: Run, *, error: str = "", warning: str = "", **results: Any) -> bool:
+    """Failed with an error, else done; a warning is kept beside what was done. False when it was cancelled."""
     status = Status.FAILED if error else Status.DONE
     kept = (error or warning)[:2000]
     with transaction.atomic():
         running = type(run)._default_manager.filter(pk=run.pk, status=Status.RUNNING)
-        if running.update(status=status, error=kept, finished_at=timezone.now(), **results):
+        finished = running.update(status=status, error=kept, finished_at=timezone.now(), **results) == 1
+        if finished:
             note(run, What.FAILED if error else What.DONE, text=kept)
+    return finished
 
 
 def cancel(run: Run, *, by: User | None = None) -> bool:

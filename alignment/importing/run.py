@@ -77,9 +77,6 @@ def resume(run_id: int) -> None:
         run_import(run=run, path=Path(run.stored_path))
     except ImportFailed as error:
         logger.warning("Import %s failed: %s", run.uuid, error)
-        return
-    if run.status == ImportRun.Status.DONE and run.then_candidates:
-        candidate_runs.start(CandidateRun(author=run.author, **candidate_runs.usual() | {"changed_only": True}))
 
 
 def run_import(*, run: ImportRun, path: Path, progress: Callable[[ImportRun], None] | None = None) -> list[str]:
@@ -118,7 +115,10 @@ def run_import(*, run: ImportRun, path: Path, progress: Callable[[ImportRun], No
             raise ImportFailed(reason) from error
         raise
     else:
-        runs.finish(run, warning=warning, **{name: getattr(run, name) for name in ("rows_read", "error_count", "delisted_count")})
+        results = {name: getattr(run, name) for name in ("rows_read", "error_count", "delisted_count")}
+        with transaction.atomic():
+            if runs.finish(run, warning=warning, **results) and run.then_candidates:
+                candidate_runs.start(CandidateRun(author=run.author, **candidate_runs.usual() | {"changed_only": True}))
     run.refresh_from_db()
     return sorted(reading.ignored)
 

@@ -11,9 +11,9 @@ import openpyxl
 import pytest
 from django.utils import timezone
 
-from alignment import importing, runs
+from alignment import candidate_runs, importing, runs
 from alignment.importing import readers, rows, store, uploads
-from alignment.models import SKU, Category, ImportRun, Source, TextVersion, Upload
+from alignment.models import SKU, CandidateRun, Category, ImportRun, Source, TextVersion, Upload
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -233,6 +233,21 @@ def test_a_killed_import_goes_on_where_it_stopped_and_its_report_is_of_the_whole
     assert (run.status, run.rows_read, run.created_count, run.unchanged_count, run.error_count) == ("done", 950, 949, 0, 1)
     assert len(calls) == 4 + 7
     assert [event.what for event in runs.events(run)] == ["asked", "taken", "again", "delisting", "done"]
+
+
+def test_candidates_follow_an_import_though_its_worker_was_killed_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = uploads.start(keep(GERMAN, then_candidates=True), by=factories.make_admin())
+
+    def killed(_run: CandidateRun) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(candidate_runs, "start", killed)
+        importing.resume(run.pk)
+    ImportRun.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
+    importing.resume(run.pk)
+    run.refresh_from_db()
+    assert (run.status, CandidateRun.objects.get().changed_only) == ("done", True)
 
 
 def test_a_cancelled_import_keeps_what_it_stored_and_can_be_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
