@@ -10,6 +10,8 @@ from alignment import logbook, scoring, wake_ups
 from alignment.models import SKU, Actor, AuditEvent, Candidate, Category, CategoryAlias, User
 
 LONGEST_PATH = 1000
+# PostgreSQL's index takes no more than 2,704 bytes.
+LONGEST_PATH_BYTES = 2600
 LONGEST_NAME = 200
 
 
@@ -23,6 +25,10 @@ def split_path(path: str) -> list[str]:
 
 def join_path(parent: str, name: str) -> str:
     return f"{parent}{Category.SEPARATOR}{name}" if parent else name
+
+
+def too_long(path: str) -> bool:
+    return len(path) > LONGEST_PATH or len(path.encode()) > LONGEST_PATH_BYTES
 
 
 def ancestors(path: str) -> list[str]:
@@ -71,8 +77,10 @@ def get_category(path: str, *, create: bool = False) -> Category | None:
     if not names:
         return None
     whole = Category.SEPARATOR.join(names)
-    if len(whole) > LONGEST_PATH or any(len(name) > LONGEST_NAME for name in names):
-        raise CategoryError(f"the category path is longer than {LONGEST_PATH} characters, or one of its names than 200")
+    if too_long(whole) or any(len(name) > LONGEST_NAME for name in names):
+        raise CategoryError(
+            f"the category path is longer than {LONGEST_PATH} characters or {LONGEST_PATH_BYTES} bytes, or one of its names than 200"
+        )
     found = _at(whole)
     if found or not create:
         return found

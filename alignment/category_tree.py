@@ -18,7 +18,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from alignment import category_changes, logbook, policies, rollout, runs
-from alignment.catalogue import LONGEST_NAME, LONGEST_PATH, CategoryError, join_path
+from alignment.catalogue import LONGEST_NAME, LONGEST_PATH, LONGEST_PATH_BYTES, CategoryError, join_path, too_long
 from alignment.models import (
     SKU,
     Actor,
@@ -306,8 +306,11 @@ def _clean(name: str) -> str:
 
 
 def _check(path: str) -> None:
-    if len(path) > LONGEST_PATH:
-        raise CategoryError(_("The path would be longer than %(limit)s characters.") % {"limit": f"{LONGEST_PATH:,}"})
+    if too_long(path):
+        raise CategoryError(
+            _("The path would be longer than %(limit)s characters or %(bytes)s bytes.")
+            % {"limit": f"{LONGEST_PATH:,}", "bytes": f"{LONGEST_PATH_BYTES:,}"}
+        )
 
 
 def _refuse_root(category: Category) -> None:

@@ -35,6 +35,12 @@ def make_category(path: str = "Kitchen") -> Category:
     return parent
 
 
+def path_of_four_thousand_bytes() -> str:
+    """Below a thousand characters, of which no two neighbours are alike: an index cannot pack them."""
+    letters = [chr(0x20000 + 977 * place % 40_000) for place in range(975)]
+    return Category.SEPARATOR.join("".join(letters[start : start + 195]) for start in range(0, 975, 195))
+
+
 def make_sku(
     title: str = "", *, source: Source | None = None, category: Category | None = None, language: str = "en", **fields: object
 ) -> SKU:

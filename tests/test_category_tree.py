@@ -213,6 +213,10 @@ def test_a_feed_that_names_an_old_path_finds_the_category(admin: User) -> None:
         (lambda: category_tree.plan_rename(at("Baby"), "a > b"), "cannot hold"),
         (lambda: category_tree.plan_rename(at("Baby"), " "), "Give it a name"),
         (lambda: category_tree.plan_rename(at("Baby"), "x" * 201), "at most 200"),
+        (
+            lambda: category_tree.plan_rename(factories.make_category(f"{'婴' * 200} > {'儿' * 200} > {'床' * 200} > Toys"), "𠀀" * 200),
+            "2,600 bytes",
+        ),
         (lambda: category_tree.plan_merge(at("Kitchen"), at("Baby")), "merge those two first"),
         (lambda: category_tree.plan_merge(at("Baby"), at("Baby > Strollers")), "one below it"),
         (lambda: category_tree.plan_merge(at("Toys"), at("Baby")), "policy versions of its own"),

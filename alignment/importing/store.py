@@ -67,7 +67,9 @@ def upsert(*, source: Source, listings: Sequence[Listing], categories: Mapping[s
     Source.objects.select_for_update(no_key=True).get(pk=source.pk)
     known = {
         sku.external_id: sku
-        for sku in SKU.objects.select_for_update(no_key=True).filter(source=source, external_id__in=[x.external_id for x in listings])
+        for sku in SKU.objects.select_for_update(no_key=True)
+        .filter(source=source, external_id__in=[x.external_id for x in listings])
+        .order_by("pk")
     }
     new: list[SKU] = []
     changed: list[SKU] = []

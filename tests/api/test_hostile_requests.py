@@ -12,7 +12,7 @@ from django.test import Client
 
 from alignment.models import CandidateSet, ImportRun
 from tests.api.test_api import Api, reading, writing  # noqa: F401
-from tests.factories import make_sku
+from tests.factories import make_sku, path_of_four_thousand_bytes
 
 pytestmark = pytest.mark.django_db
 LISTING = {"source": "Shop", "external_id": "2", "title": "Kettle"}
@@ -56,6 +56,13 @@ def test_a_nul_in_a_mapping(writing: Api) -> None:  # noqa: F811
     fields = {"source": "Shop", "mapping": '{"title": "a\\u0000"}', "file": SimpleUploadedFile("a.csv", b"external_id,title\n1,K\n")}
     assert writing.client.post("/api/v1/imports/", fields, headers=writing.headers).status_code == 400
     assert not ImportRun.objects.exists()
+
+
+def test_a_category_of_more_bytes_than_an_index_takes(writing: Api) -> None:  # noqa: F811
+    query = {"source": "Shop", "external_id": "1", "title": "Kettle", "category": path_of_four_thousand_bytes()}
+    answer = writing.post("candidate-sets/", {"query": query, "candidates": [LISTING]})
+    assert answer.status_code == 400 and "bytes" in answer.json()["error"]["message"]
+    assert not CandidateSet.objects.exists()
 
 
 def test_a_nul_in_an_idempotency_key(writing: Api) -> None:  # noqa: F811

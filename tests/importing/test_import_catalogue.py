@@ -12,6 +12,8 @@ from typing import Any
 import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from alignment import importing
 from alignment.models import SKU, CandidateSet, ImportRun, Pair, RowError, Source
@@ -96,6 +98,19 @@ def test_good_rows_go_in_and_bad_ones_are_named(tmp_path: Path) -> None:
     with (tmp_path / "errors.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [int(row["line"]) for row in csv.DictReader(file)] == [3, 4, 5, 6, 7, 8, 9]
     assert SKU.objects.get(external_id="1").gtin == "04006381333931"
+
+
+def test_a_category_of_more_bytes_than_an_index_takes_is_its_rows_error(tmp_path: Path) -> None:
+    assert "1 new" in run(write(tmp_path, f"id,title,category\n1,Kettle,{factories.path_of_four_thousand_bytes()}\n2,Pad,Kitchen\n"))
+    assert [(line, column) for line, column, _reason in reasons()] == [(2, "category")]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+def test_listings_are_locked_in_the_order_in_which_every_other_writer_locks_them(tmp_path: Path) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        run(write(tmp_path, "id,title\n1,Kettle\n"))
+    locks = [query["sql"] for query in asked if 'FROM "alignment_sku"' in query["sql"] and "FOR NO KEY UPDATE" in query["sql"]]
+    assert len(locks) == 1 and 'ORDER BY "alignment_sku"."id" ASC FOR' in locks[0]
 
 
 def test_error_files_hold_no_formula(tmp_path: Path) -> None:
