@@ -108,16 +108,15 @@ def _store(chunk: Sequence[Proposal], run: CandidateRun | None) -> int:
         present = dict(CandidateSet.objects.filter(query__in=wanted, origin=origin).values_list("query_id", "id"))
         fresh = [
             CandidateSet(query_id=query, origin=origin, built_by=run, built_from=proposal.content_hash)
-            for query, proposal in wanted.items()
+            for query, proposal in sorted(wanted.items())
             if query not in present and proposal.found
         ]
         CandidateSet.objects.bulk_create(fresh, ignore_conflicts=True)
-        sets = dict(CandidateSet.objects.filter(query__in=wanted, origin=origin).values_list("query_id", "id"))
-        stored = (
-            {(candidate.set_id, candidate.sku_id): candidate for candidate in Candidate.objects.filter(set__in=present.values())}
-            if present
-            else {}
-        )
+        # Another run may build for the same queries: it waits here, or has made sets meanwhile, which have candidates then.
+        locked = CandidateSet.objects.select_for_update(no_key=True).filter(query__in=wanted, origin=origin).order_by("pk")
+        sets = dict(locked.values_list("query_id", "id"))
+        stored = {(candidate.set_id, candidate.sku_id): candidate for candidate in Candidate.objects.filter(set__in=sets.values())}
+        before = set(present.values()) | {made for made, _sku in stored}
         new, moved, kept, gained = [], [], set(), set()
         for query, proposal in wanted.items():
             for rank, (sku, score) in enumerate(proposal.found, 1):
@@ -132,13 +131,15 @@ def _store(chunk: Sequence[Proposal], run: CandidateRun | None) -> int:
                 if (candidate.rank, candidate.retrieval_score) != (rank, score):
                     candidate.rank, candidate.retrieval_score = rank, score
                     moved.append(candidate)
-        built = [CandidateSet(pk=present[query], built_by=run, built_from=wanted[query].content_hash) for query in present]
+        built = [
+            CandidateSet(pk=made, built_by=run, built_from=wanted[query].content_hash) for query, made in sets.items() if made in before
+        ]
         CandidateSet.objects.bulk_update(built, ["built_by", "built_from"])
         Candidate.objects.bulk_create(new, batch_size=1000)
         Candidate.objects.bulk_update(moved, ["rank", "retrieval_score"], batch_size=300)
         gone = [c.pk for c in stored.values() if c.pk not in kept and c.score_id is None]
         Candidate.objects.filter(pk__in=gone).delete()
-        scoring.set_waiting(Q(pk__in=gained & set(present.values())))
+        scoring.set_waiting(Q(pk__in=gained & before))
         if run is not None and gained:
             scoring_runs.join(scoring_runs.of_candidates(run), gained)
             CandidateRun.objects.filter(pk=run.pk).update(sets_changed=F("sets_changed") + len(gained))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 
 from alignment import candidates
 from alignment.candidates import CandidateError, IdempotencyConflict, Proposal
-from alignment.models import SKU, Candidate, CandidateSet, PolicyVersion
+from alignment.models import SKU, Candidate, CandidateRun, CandidateSet, PolicyVersion
 from alignment.sample import load
 from tests import factories
+from tests.review.test_together import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +52,33 @@ def test_a_rebuilt_set_waits_only_when_it_gained_something() -> None:
     assert (made.status, made.generation) == ("pending", 1)
     candidates.store_proposals([Proposal(query.pk, [(a.pk, 0.9)])])
     assert not made.candidates.filter(sku=c).exists(), "what was never scored goes"
+
+
+def test_a_set_that_another_run_made_meanwhile_is_added_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    query, a, b = (factories.make_sku() for _ in range(3))
+    one, two = (CandidateRun.objects.create(k=5) for _ in range(2))
+    create = CandidateSet.objects.bulk_create
+
+    def other_first(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(CandidateSet.objects, "bulk_create", create)
+        candidates.store_proposals([Proposal(query.pk, [(a.pk, 0.9)])], run=two)
+        return create(*args, **options)
+
+    monkeypatch.setattr(CandidateSet.objects, "bulk_create", other_first)
+    assert candidates.store_proposals([Proposal(query.pk, [(b.pk, 0.9), (a.pk, 0.5)])], run=one) == 1
+    made = CandidateSet.objects.get()
+    assert (made.built_by, made.generation) == (one, 1)
+    assert list(made.candidates.order_by("rank").values_list("sku", flat=True)) == [b.pk, a.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_runs_that_build_for_one_query_at_once_both_end() -> None:
+    query, *others = (factories.make_sku() for _ in range(6))
+    two = [CandidateRun.objects.create(k=5) for _ in range(2)]
+    for more in range(1, 6):
+        found = [Proposal(query.pk, [(sku.pk, 0.9) for sku in others[:more]])]
+        assert at_once([partial(candidates.store_proposals, found, run=run) for run in two]) == []
+    assert CandidateSet.objects.get().candidates.count() == 5
 
 
 @pytest.fixture
