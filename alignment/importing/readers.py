@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -29,6 +30,8 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, ParseError, InvalidFileException, EOF
 JSONL = {".jsonl", ".ndjson"}
 SHEETS = {".xlsx", ".xlsm"}
 DELIMITERS = ",;\t"
+# NUL and halves of surrogate pairs, which JSON can write: no database takes them.
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 Row = dict[str, Any]
 
@@ -247,4 +250,7 @@ def _jsonl(path: Path, encoding: str) -> Iterator[tuple[int, Row | BadLine]]:
             except (ValueError, RecursionError):
                 yield line, BadLine(_("the line is not JSON; each line must be one whole JSON object"))
                 continue
-            yield line, row if isinstance(row, dict) else BadLine(_("the line is not a JSON object; write {...} with named fields"))
+            if isinstance(row, dict):
+                yield line, {UNSTORABLE.sub(" ", name): value for name, value in row.items()}
+            else:
+                yield line, BadLine(_("the line is not a JSON object; write {...} with named fields"))

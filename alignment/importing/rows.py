@@ -67,7 +67,7 @@ class ColumnError(ValueError):
 
     def __init__(self, column: str, reason: str, value: object = "") -> None:
         super().__init__(reason)
-        self.column, self.reason, self.value = column, reason, str(value)[:200]
+        self.column, self.reason, self.value = column, reason, clean(value)[:200]
 
 
 @dataclass

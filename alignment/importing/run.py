@@ -169,7 +169,7 @@ class _Errors:
             self.external_ids.add(external_id)
         else:
             self.unreadable += 1
-        column, value = rows.clean(error.column)[:200], rows.clean(error.value)[:200]
+        column, value = rows.clean(error.column)[:200], error.value
         self.writer.writerow([line, neutral(column), neutral(error.reason), neutral(value)])
         if self.run.error_count <= MOST_KEPT_ERRORS:
             self.kept.append(RowError(run=self.run, line=line, column=column, reason=error.reason[:500], value=value))

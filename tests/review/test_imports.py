@@ -121,6 +121,19 @@ def test_the_options_that_candidates_are_proposed_with_afterwards_are_told(clien
     assert "，仅限其他来源，" in client.get("/imports/", headers={"accept-language": "zh-hans"}).content.decode()
 
 
+@pytest.mark.parametrize(
+    "cells", [r'"co\ud800lour": "red"', r'"co\u0000lour": "red"', r'"attributes": "\ud800"', r'"description": "\ud800"']
+)
+def test_what_no_database_takes_in_a_file_can_be_looked_at_and_imported(client: Client, cells: str) -> None:
+    sent = send(client, f'{{"id": "1", "title": "Kettle", {cells}}}', "feed.jsonl")
+    form = shown(client, sent).context["form"]
+    kept = [str(place) for place, name in enumerate(form.header) if name == "co lour"]
+    begun = client.post(sent.url, posted(form, kept=kept, **{"import": "yes"}))
+    importing.resume(ImportRun.objects.get().pk)
+    assert client.get(begun.url).status_code == 200
+    assert [sku.attributes for sku in SKU.objects.all()] == ([] if "attributes" in cells else [{"co lour": "red"} if kept else {}])
+
+
 def test_a_file_that_cannot_be_read_is_told_at_its_field(client: Client) -> None:
     answer = send(client, b"\x89PNG\r\n\x1a\n\0\0", "picture.csv")
     assert answer.status_code == 422
