@@ -53,14 +53,16 @@ def read(path: Path, file_name: str = "", *, encoding: str = "", delimiter: str 
     Raises FileError, at the latest where the file turns out to be damaged.
     """
     suffix = Path(file_name or path.name).suffix.lower()
-    if suffix in SHEETS:
-        yield from _xlsx(path)
-        return
-    if suffix not in JSONL | {".csv", ".tsv", ".txt", ""}:
+    if suffix not in SHEETS | JSONL | {".csv", ".tsv", ".txt", ""}:
         raise FileError(_("A %(suffix)s file cannot be imported; use CSV, XLSX or JSONL.") % {"suffix": suffix})
-    encoding = encoding or encoding_of(path)
     try:
+        if suffix in SHEETS:
+            yield from _xlsx(path)
+            return
+        encoding = encoding or encoding_of(path)
         yield from _jsonl(path, encoding) if suffix in JSONL else _csv(path, encoding, delimiter)
+    except FileNotFoundError:
+        raise FileError(_("The file is no longer on this server; send it again.")) from None
     except UnicodeError:
         raise FileError(_("The file cannot be read as %(encoding)s; choose another encoding.") % {"encoding": encoding}) from None
 
@@ -205,7 +207,7 @@ def _xlsx(path: Path) -> Iterator[tuple[int, Row | BadLine]]:
         if sum(sizes.values()) > LARGEST_SHEET or sizes.get(STRINGS, 0) > LARGEST_STRINGS:
             raise FileError(_("The workbook is too large unpacked; split it, or save it as CSV."))
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except FileError:
+    except (FileError, FileNotFoundError):
         raise
     except DAMAGED as error:
         raise FileError(_("The file is not an XLSX workbook, or it is damaged.")) from error

@@ -68,7 +68,7 @@ def upload(request: HttpRequest, upload: str) -> HttpResponse:
     if "import" not in request.POST:
         # What was asked before may be stored after this: a script is answered with what it asked, and not with what is stored by then.
         return _preview(request, kept) if fragments.wanted(request) else redirect("import-preview", upload=kept.uuid)
-    shown = uploads.preview(kept)
+    shown = _shown(kept)
     if shown.missing or shown.problem:
         return _preview(request, kept)
     try:
@@ -78,11 +78,15 @@ def upload(request: HttpRequest, upload: str) -> HttpResponse:
     return redirect("import", run=run.uuid)
 
 
-def _preview(request: HttpRequest, kept: Upload, form: MappingForm | None = None) -> HttpResponse:
+def _shown(kept: Upload) -> uploads.Preview:
     try:
-        shown = uploads.preview(kept)
+        return uploads.preview(kept)
     except importing.FileError as error:
-        shown = uploads.Preview([], [], [], [], None, problem=str(error))
+        return uploads.Preview([], [], [], [], None, problem=str(error))
+
+
+def _preview(request: HttpRequest, kept: Upload, form: MappingForm | None = None) -> HttpResponse:
+    shown = _shown(kept)
     context: dict[str, Any] = {
         "upload": kept,
         "form": form or MappingForm(upload=kept, header=shown.header, left_out=shown.left_out),

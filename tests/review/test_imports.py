@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,6 +158,16 @@ def test_a_looked_at_file_is_found_again_and_can_be_deleted(client: Client) -> N
     assert sent.url in client.get("/imports/").content.decode()
     client.post(f"{sent.url}discard/")
     assert not Upload.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["feed.csv", "feed.jsonl", "feed.xlsx"])
+def test_a_file_that_was_deleted_meanwhile_is_told(client: Client, name: str) -> None:
+    sent = send(client, "id,title\n1,Kettle\n")
+    Path(Upload.objects.get().stored_path).unlink()
+    Upload.objects.update(file_name=name)
+    for answer, status in ((client.get(sent.url), 200), (client.post(sent.url, {"import": "yes"}), 422)):
+        assert answer.status_code == status and "no longer on this server" in answer.content.decode()
+    assert not ImportRun.objects.exists()
 
 
 def test_a_running_import_is_cancelled_and_started_again(client: Client) -> None:
