@@ -184,7 +184,8 @@ def _decode(cursor: str, field: Field[Any, Any]) -> Key | None:
         if type(source) is not int or type(pk) is not int or not (0 <= source < 10 and 0 <= pk <= LARGEST_ID):
             return None
         if value is not None:
-            if "\x00" in str(value) or (isinstance(value, int) and abs(value) > LARGEST_ID):
+            # Half of a surrogate pair cannot be encoded: it is no more a text of the database than NUL is.
+            if b"\x00" in str(value).encode() or (isinstance(value, int) and abs(value) > LARGEST_ID):
                 return None
             value = str(value) if _as_text(field) else field.to_python(value)
     except (ValueError, TypeError, OverflowError, ValidationError, RecursionError):
