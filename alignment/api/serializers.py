@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from alignment import facts
 from alignment.candidates import MOST_CANDIDATES
-from alignment.importing import inline, rows
+from alignment.importing import inline, readers, rows
 from alignment.models import SKU, Candidate, CandidateSet, Decision, ImportRun, Pair
 
 
@@ -63,12 +63,20 @@ class CandidateSetIn(Strict):
     interactive = serializers.BooleanField(required=False, default=False)
 
 
+class MappingField(serializers.JSONField):
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except RecursionError:
+            self.fail("invalid")
+
+
 class ImportIn(Strict):
     file = serializers.FileField()
     source = serializers.CharField(max_length=200)  # type: ignore[assignment]
     complete = serializers.BooleanField(required=False, default=False)
     then_candidates = serializers.BooleanField(required=False, default=False)
-    mapping = serializers.JSONField(required=False)
+    mapping = MappingField(required=False)
 
     def validate_file(self, value: UploadedFile) -> UploadedFile:
         if (value.size or 0) > settings.UPLOAD_LIMIT_MB * 1024 * 1024:
@@ -78,8 +86,8 @@ class ImportIn(Strict):
     def validate_mapping(self, value: Any) -> dict[str, str]:
         if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
             raise serializers.ValidationError("must be an object of fields and column names")
-        if any("\x00" in name for name in value.values()):
-            raise serializers.ValidationError("a column name holds a NUL character")
+        if any(readers.UNSTORABLE.search(name) for name in (*value, *value.values())):
+            raise serializers.ValidationError("a name holds a NUL character or half of a surrogate pair")
         if unknown := {name for name in value if name not in rows.FIELDS and not name.startswith(rows.ATTRIBUTE)}:
             raise serializers.ValidationError(f"{sorted(unknown)[0]!r} is no field; the fields are {', '.join(rows.FIELDS)}")
         return value

@@ -52,9 +52,14 @@ def test_a_form_of_too_many_fields(writing: Api) -> None:  # noqa: F811
     assert answer.status_code == 400 and "error" in answer.json()
 
 
-def test_a_nul_in_a_mapping(writing: Api) -> None:  # noqa: F811
-    fields = {"source": "Shop", "mapping": '{"title": "a\\u0000"}', "file": SimpleUploadedFile("a.csv", b"external_id,title\n1,K\n")}
-    assert writing.client.post("/api/v1/imports/", fields, headers=writing.headers).status_code == 400
+@pytest.mark.parametrize(
+    "mapping",
+    ["[" * 100_000, r'{"title": "a\u0000"}', r'{"title": "\ud800"}', r'{"attribute:a\u0000": "title"}', r'{"attribute:\ud800": "title"}'],
+)
+def test_a_mapping_that_cannot_be(writing: Api, mapping: str) -> None:  # noqa: F811
+    fields = {"source": "Shop", "mapping": mapping, "file": SimpleUploadedFile("a.csv", b"external_id,title\n1,K\n")}
+    answer = writing.client.post("/api/v1/imports/", fields, headers=writing.headers)
+    assert answer.status_code == 400 and list(answer.json()["error"]["fields"]) == ["mapping"]
     assert not ImportRun.objects.exists()
 
 
