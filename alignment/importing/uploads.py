@@ -191,7 +191,8 @@ def correct(kept: Upload, *, encoding: str, delimiter: str, language: str, mappi
 
 
 def start(kept: Upload, *, by: User) -> ImportRun:
-    """Have a worker import the file as it was last shown, and remember the mapping for its source. The upload is a run from then on.
+    """Have a worker import the file as it was last shown, and remember the mapping for its source. The upload is a run from then on,
+    of the same uuid.
 
     Raises Upload.DoesNotExist where it was imported or deleted meanwhile.
     """
@@ -212,7 +213,7 @@ def start(kept: Upload, *, by: User) -> ImportRun:
                 **{
                     name: getattr(kept, name)
                     for name in (
-                        *("file_name", "stored_path", "encoding", "delimiter", "mapping"),
+                        *("uuid", "file_name", "stored_path", "encoding", "delimiter", "mapping"),
                         *("complete", "then_candidates", "rows_total"),
                     )
                 },

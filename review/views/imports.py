@@ -57,7 +57,9 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def upload(request: HttpRequest, upload: str) -> HttpResponse:
     """What would be stored of an upload. Posted, what was corrected; with `import`, the import begins."""
-    kept = get_object_or_404(Upload, uuid=upload)
+    kept = Upload.objects.filter(uuid=upload).first()
+    if kept is None:
+        return _imported(request, upload)
     if request.method == "GET":
         return _preview(request, kept)
     form = MappingForm(request.POST, upload=kept)
@@ -74,7 +76,15 @@ def upload(request: HttpRequest, upload: str) -> HttpResponse:
     try:
         run = uploads.start(kept, by=person(request))
     except Upload.DoesNotExist:
-        return redirect("imports")
+        return _imported(request, upload)
+    return redirect("import", run=run.uuid)
+
+
+def _imported(request: HttpRequest, upload: str) -> HttpResponse:
+    """To the import that an upload became. Raises Http404 where it became none, or a script wants a part of its page."""
+    run = get_object_or_404(ImportRun, uuid=upload)
+    if fragments.wanted(request):
+        raise Http404
     return redirect("import", run=run.uuid)
 
 

@@ -170,6 +170,22 @@ def test_a_file_that_was_deleted_meanwhile_is_told(client: Client, name: str) ->
     assert not ImportRun.objects.exists()
 
 
+def test_an_import_begun_twice_is_one_and_both_lead_to_it(client: Client, monkeypatch: Any) -> None:
+    sent = send(client, "id,title\n1,Kettle\n")
+    asked = posted(shown(client, sent).context["form"], **{"import": "yes"})
+    correct = uploads.correct
+
+    def other_first(kept: Upload, **said: Any) -> None:
+        monkeypatch.setattr(uploads, "correct", correct)
+        client.post(sent.url, asked)
+        correct(kept, **said)
+
+    monkeypatch.setattr(uploads, "correct", other_first)
+    answers = [client.post(sent.url, asked), client.post(sent.url, asked), client.get(sent.url)]
+    assert {answer.url for answer in answers} == {f"/imports/{ImportRun.objects.get().uuid}/"}
+    assert client.get("/imports/uploads/8d1f3b0e-5f0c-4f4c-9d52-0a6a2a0e7f3c/").status_code == 404
+
+
 def test_a_running_import_is_cancelled_and_started_again(client: Client) -> None:
     sent = send(client, "id,title\n1,Kettle\n")
     client.post(sent.url, posted(shown(client, sent).context["form"], **{"import": "yes"}))
