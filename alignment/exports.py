@@ -53,8 +53,10 @@ def write(run_id: int) -> None:
     if run is None:
         return
     final = path(run)
-    part = final.with_suffix(".part")
+    part = final.with_suffix(f".{run.taken}.part")
     final.parent.mkdir(parents=True, exist_ok=True)
+    for left in final.parent.glob(f"{run.uuid}*.part"):
+        left.unlink(missing_ok=True)
     try:
         position, count = _write(run, part)
     except Cancelled:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -79,17 +79,27 @@ def take(kind: type[R], run_id: int) -> R | None:
     with transaction.atomic():
         again = kind._default_manager.filter(silent, pk=run_id).exists()
         free = kind._default_manager.filter(Q(status=Status.WAITING) | silent, pk=run_id)
-        if not free.update(status=Status.RUNNING, seen_at=timezone.now(), started_at=Coalesce("started_at", Now())):
+        mine = {"status": Status.RUNNING, "seen_at": timezone.now(), "started_at": Coalesce("started_at", Now()), "taken": F("taken") + 1}
+        if not free.update(**mine):
             return None
         run = kind._default_manager.select_related("author").get(pk=run_id)
         note(run, What.TAKEN_AGAIN if again else What.TAKEN)
     return run
 
 
+def _mine(run: R) -> QuerySet[R]:
+    """The run, where nobody took it since: a worker that only slept may have been followed by another."""
+    return type(run)._default_manager.filter(pk=run.pk, taken=run.taken)
+
+
+def is_mine(run: Run) -> bool:
+    """Inside the caller's transaction, during which nobody takes it."""
+    return _mine(run).select_for_update(no_key=True).exists()
+
+
 def tell(run: Run, **progress: Any) -> bool:
-    """How far a run is, by its fields' names. False when it was cancelled."""
-    running = type(run)._default_manager.filter(pk=run.pk, status=Status.RUNNING)
-    return running.update(seen_at=timezone.now(), **progress) == 1
+    """How far a run is, by its fields' names. False when it was cancelled, or another worker took it."""
+    return _mine(run).filter(status=Status.RUNNING).update(seen_at=timezone.now(), **progress) == 1
 
 
 @contextmanager
@@ -114,12 +124,11 @@ def heartbeat(run: Run) -> Iterator[None]:
 
 
 def finish(run: Run, *, error: str = "", warning: str = "", **results: Any) -> bool:
-    """Failed with an error, else done; a warning is kept beside what was done. False when it was cancelled."""
+    """Failed with an error, else done; a warning is kept beside what was done. False when it was cancelled, or another worker took it."""
     status = Status.FAILED if error else Status.DONE
     kept = (error or warning)[:2000]
     with transaction.atomic():
-        running = type(run)._default_manager.filter(pk=run.pk, status=Status.RUNNING)
-        finished = running.update(status=status, error=kept, finished_at=timezone.now(), **results) == 1
+        finished = _mine(run).filter(status=Status.RUNNING).update(status=status, error=kept, finished_at=timezone.now(), **results) == 1
         if finished:
             note(run, What.FAILED if error else What.DONE, text=kept)
     return finished

@@ -33,7 +33,7 @@ class ImportFailed(Exception):
 
 
 class Cancelled(Exception):
-    """Somebody cancelled the run."""
+    """Somebody cancelled the run, or another worker took it."""
 
 
 def start(
@@ -85,8 +85,10 @@ def run_import(*, run: ImportRun, path: Path, progress: Callable[[ImportRun], No
     Returns the names of columns that fed nothing. Raises ImportFailed for a file of no use. A run that stopped before goes on after
     the last chunk that it stored: what stands before is read again, and not stored again.
     """
-    if run.status == ImportRun.Status.WAITING and runs.take(ImportRun, run.pk) is None:
-        raise ImportFailed(_("Another worker is at this file already."))
+    if run.status == ImportRun.Status.WAITING:
+        if runs.take(ImportRun, run.pk) is None:
+            raise ImportFailed(_("Another worker is at this file already."))
+        run.refresh_from_db()
     run.row_errors.all().delete()
     run.rows_read = run.error_count = run.delisted_count = 0
     reading = Reading(path, run, remembered=run.source.mapping)
@@ -158,6 +160,8 @@ class _Errors:
 
     def __enter__(self) -> _Errors:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        # A worker that had this run before and slept goes on writing into a file that has no name any more.
+        self.path.unlink(missing_ok=True)
         self.file = self.path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="")
         self.writer = csv.writer(self.file)
         self.writer.writerow(["line", "column", "reason", "value"])
@@ -177,7 +181,11 @@ class _Errors:
                 self.flush()
 
     def flush(self) -> None:
-        RowError.objects.bulk_create(self.kept)
+        """Raises Cancelled where another worker took the run."""
+        with transaction.atomic():
+            if not runs.is_mine(self.run):
+                raise Cancelled
+            RowError.objects.bulk_create(self.kept)
         self.kept = []
 
     def __exit__(self, *_exception: object) -> None:
@@ -256,6 +264,7 @@ class _Importer:
         listed = SKU.objects.filter(source=self.run.source, delisted_at__isnull=True).order_by("pk")
         gone = [pk for pk, external_id in listed.values_list("pk", "external_id").iterator(chunk_size=5000) if external_id not in present]
         for start in range(0, len(gone), ROWS_AT_ONCE):
-            self.run.delisted_count += store.delist(self.run.source, gone[start : start + ROWS_AT_ONCE])
-            self._tell()
+            with transaction.atomic():
+                self.run.delisted_count += store.delist(self.run.source, gone[start : start + ROWS_AT_ONCE])
+                self._tell()
         return ""

@@ -29,6 +29,7 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True, help_text="When its worker last told how far it is")
     finished_at = models.DateTimeField(null=True, blank=True)
+    taken = models.PositiveIntegerField(default=0, db_default=0, help_text="How often a worker took it")
 
     class Meta:
         abstract = True

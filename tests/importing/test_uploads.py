@@ -235,6 +235,33 @@ def test_a_killed_import_goes_on_where_it_stopped_and_its_report_is_of_the_whole
     assert [event.what for event in runs.events(run)] == ["asked", "taken", "again", "delisting", "done"]
 
 
+def test_a_worker_that_wakes_after_another_took_its_import_leaves_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = uploads.start(keep(long_feed()), by=factories.make_admin())
+    chunks: list[object] = []
+
+    def guess_languages(listings: object, source: Source) -> dict[str, str]:
+        chunks.append(listings)
+        if len(chunks) == 2:
+            ImportRun.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
+            with pytest.raises(Killed):
+                importing.resume(run.pk)
+        if len(chunks) == 4:
+            raise Killed
+        return {}
+
+    def told() -> tuple[object, ...]:
+        run.refresh_from_db()
+        listed = len(importing.errors_file(run).read_text().splitlines()) - 1
+        return run.status, run.created_count, run.unchanged_count, run.error_count, run.row_errors.count(), listed
+
+    monkeypatch.setattr(store, "guess_languages", guess_languages)
+    importing.resume(run.pk)
+    assert told() == ("running", 200, 0, 1, 1, 1)
+    ImportRun.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
+    importing.resume(run.pk)
+    assert told() == ("done", 949, 0, 1, 1, 1)
+
+
 def test_candidates_follow_an_import_though_its_worker_was_killed_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     run = uploads.start(keep(GERMAN, then_candidates=True), by=factories.make_admin())
 
