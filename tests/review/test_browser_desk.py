@@ -12,7 +12,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from alignment import importing, rerank, rollout
-from alignment.models import CandidateRun, ImportRun, Pair
+from alignment.models import CandidateRun, ExportRun, ImportRun, Pair
 from review import figures
 from tests import factories
 from workers import building
@@ -154,3 +154,26 @@ def test_on_a_phone_the_tables_of_the_team_flow_with_the_page(make_page, live_se
     table = page.get_by_role("region", name="People")
     assert table.bounding_box()["height"] > 844
     assert table.evaluate("one => one.scrollHeight === one.clientHeight")
+
+
+def test_a_form_pressed_twice_is_sent_once_until_it_is_changed_or_come_back_to(page: Any, live_server: Any, client: Any) -> None:
+    client.force_login(factories.make_admin())
+    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    page.goto("/groups/export/")
+    button, posts = page.get_by_role("button", name="Export the groups"), []
+    page.on("request", lambda request: posts.append(request) if request.method == "POST" else None)
+    with page.expect_navigation(url="**/runs/**"):
+        button.dblclick(no_wait_after=True)
+    assert (len(posts), ExportRun.objects.count()) == (1, 1)
+    page.go_back()
+    # An answer that is no page leaves this one as it is.
+    page.route("**/groups/export/", lambda route: route.fulfill(status=204))
+    button.click()
+    expect(button).to_have_attribute("aria-disabled", "true")
+    button.press("Enter")
+    assert len(posts) == 2
+    page.get_by_label("Format").select_option("json")
+    expect(button).not_to_have_attribute("aria-disabled", "true")
+    button.click()
+    assert len(posts) == 3
+    assert not page.problems

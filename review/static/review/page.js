@@ -62,6 +62,28 @@
     setTimeout(() => toast.remove(), TOAST_STAYS);
   });
 
+  // A form is sent once: a second press sends nothing until something is changed in it, or the way back shows this page again.
+  // Its buttons are not `disabled`: the value of the one that was pressed would not be sent, and the focus would be lost.
+  const sent = new Set();
+  const mark = (form, isSent) => {
+    for (const button of form.elements) if (button.type === "submit") button.ariaDisabled = isSent ? "true" : null;
+  };
+  const forget = (form) => {
+    if (sent.delete(form)) mark(form, false);
+  };
+  window.addEventListener("submit", (event) => {
+    const form = event.target;
+    // What scripts send comes to no other page; the case page looks after its own forms.
+    if (event.defaultPrevented || form.method !== "post" || document.body.matches(".reviewing")) return;
+    if (sent.has(form)) return event.preventDefault();
+    sent.add(form);
+    mark(form, true);
+  });
+  document.addEventListener("input", (event) => forget(event.target.form));
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) sent.forEach(forget);
+  });
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
