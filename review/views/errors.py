@@ -28,7 +28,7 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 class NoNul:
-    """PostgreSQL stores no NUL and looks for none, so that no page is sent one. Files are not read here, and the API looks for itself."""
+    """PostgreSQL stores no NUL and looks for none, so that no page is sent one. The API looks for itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -37,11 +37,11 @@ class NoNul:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Raises BadRequest. After the check against forged forms, which reads a form first and answers for one that breaks off."""
+        """Raises BadRequest. After the check against forged forms, which has read the form already and answers for one that breaks off."""
         if request.path_info.startswith("/api/"):
             return
-        sent = [request.GET, request.POST] if request.content_type == "application/x-www-form-urlencoded" else [request.GET]
-        if "\x00" in request.path_info or any("\x00" in value for form in sent for _name, values in form.lists() for value in values):
+        sent = (value for form in (request.GET, request.POST) for _name, values in form.lists() for value in values)
+        if "\x00" in request.path_info or any("\x00" in value for value in sent):
             raise BadRequest("a NUL character")
 
 

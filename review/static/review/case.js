@@ -46,7 +46,8 @@
       ask(reasons);
       return;
     }
-    const fields = Object.fromEntries(new FormData(form));
+    // The server takes no NUL, which a pasted note may hold.
+    const fields = Object.fromEntries(Array.from(new FormData(form), ([name, value]) => [name, value.replaceAll("\0", "")]));
     delete fields.csrfmiddlewaretoken;
     fields[button.name] = button.value;
     fields.verdict = fields.verdict || "reject";
