@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q
 
 from alignment import catalogue
 from alignment.importing import store
@@ -29,10 +33,11 @@ def upsert(told: Mapping[str, Sequence[Told]]) -> None:
     chosen = {name: list({one.listing.external_id: one for one in several}.values()) for name, several in sorted(told.items())}
     guessed = {name: _guessed(Source.objects.get_or_create(name=name)[0], several) for name, several in chosen.items()}
     sources = list(Source.objects.select_for_update(no_key=True).filter(name__in=chosen).order_by("pk"))
+    known = _locked({source: [one.listing.external_id for one in chosen[source.name]] for source in sources})
     paths = sorted({one.listing.category for several in chosen.values() for one in several})
     categories = {path: _category_id(path) for path in paths}
     for source in sources:
-        _upsert(source, chosen[source.name], categories, guessed[source.name])
+        _upsert(source, chosen[source.name], known[source.pk], categories, guessed[source.name])
 
 
 def _guessed(source: Source, told: Iterable[Told]) -> dict[str, str]:
@@ -40,9 +45,18 @@ def _guessed(source: Source, told: Iterable[Told]) -> dict[str, str]:
     return store.guess_languages([one.listing for one in told if "title" in one.named], source)
 
 
-def _upsert(source: Source, told: Iterable[Told], categories: Mapping[str, int | None], guessed: Mapping[str, str]) -> None:
-    ids = [one.listing.external_id for one in told]
-    known = {sku.external_id: sku for sku in SKU.objects.select_related("category").filter(source=source, external_id__in=ids)}
+def _locked(ids: Mapping[Source, Sequence[str]]) -> dict[int, dict[str, SKU]]:
+    """The SKUs that there are of these external ids, by source. In one order over all sources, which is the one that a merge has."""
+    named = reduce(or_, (Q(source=source, external_id__in=several) for source, several in ids.items()), Q(pk__in=[]))
+    known: dict[int, dict[str, SKU]] = {source.pk: {} for source in ids}
+    for sku in SKU.objects.select_for_update(of=("self",), no_key=True).select_related("category").filter(named).order_by("pk"):
+        known[sku.source_id][sku.external_id] = sku
+    return known
+
+
+def _upsert(
+    source: Source, told: Iterable[Told], known: Mapping[str, SKU], categories: Mapping[str, int | None], guessed: Mapping[str, str]
+) -> None:
     whole = [(one, known.get(one.listing.external_id)) for one in told]
     listings = [_completed(one, sku) if sku else one.listing for one, sku in whole if sku or "title" in one.named]
     filed = {sku.category.path: sku.category_id for sku in known.values() if sku.category}
