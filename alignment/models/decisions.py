@@ -200,6 +200,7 @@ class Decision(models.Model):
         ]
         indexes = [
             models.Index(fields=["actor", "-id"], name="decisions_by_actor"),
+            models.Index(fields=["actor", "created_at", "id"], condition=Q(actor__isnull=False), name="decisions_by_actor_and_time"),
             models.Index(fields=["created_at"], name="decisions_by_time"),
             models.Index(fields=["-id"], condition=Q(by="person"), name="decisions_of_people"),
             models.Index(fields=["verdict", "created_at", "id"], name="decisions_by_verdict"),
