@@ -96,11 +96,19 @@ def problem(error: Exception, context: dict[str, Any]) -> Response:
     )
 
 
+# It reads and changes nothing: a program that posts to a wrong address is told so, not that its page is too old.
 @csrf_exempt
 def not_found(request: HttpRequest, **kwargs: Any) -> JsonResponse:
     message = "There is nothing at this address."
     path = request.path_info
-    other = path.rstrip("/") if path.endswith("/") else f"{path}/"
-    if resolve(other).func is not not_found:
+    other = path[:-1] if path.endswith("/") else f"{path}/"
+    if _is_an_address(other):
         message += f" Write it {'without' if path.endswith('/') else 'with'} the slash at its end: {other}"
     return JsonResponse(body("not_found", message), status=404)
+
+
+def _is_an_address(path: str) -> bool:
+    try:
+        return resolve(path).func is not not_found
+    except Http404:
+        return False

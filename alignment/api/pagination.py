@@ -45,7 +45,8 @@ def stated(request: Request, now: int) -> int:
 def whole(request: Request, name: str, default: int, lowest: int = 0, highest: int = LARGEST_KEY) -> int:
     """A query parameter that is a whole number. Raises ValidationError."""
     raw = request.query_params.get(name, str(default))
-    if not raw.isascii() or not raw.isdigit() or not lowest <= int(raw) <= highest:
+    # Python reads no number of thousands of digits.
+    if not raw.isascii() or not raw.isdigit() or len(raw) > len(str(LARGEST_KEY)) or not lowest <= int(raw) <= highest:
         raise ValidationError({name: f"must be a whole number from {lowest} to {highest}"})
     return int(raw)
 

@@ -192,8 +192,9 @@ class Changes(APIView):
 
     @extend_schema(operation_id="list_changes", parameters=answers.parameters(takes), responses=answers.CHANGES)
     def get(self, request: Request) -> Response:
-        position = stated(request, groups.position())
-        found = GroupChange.objects.filter(decision__gt=after(request, "since", groups.position()), decision__lte=position).select_related(
+        now = groups.position()
+        position = stated(request, now)
+        found = GroupChange.objects.filter(decision__gt=after(request, "since", now), decision__lte=position).select_related(
             "group", "into"
         )
         rows, following = page(request, found, position=position)
@@ -353,10 +354,11 @@ class Decisions(APIView):
 
     @extend_schema(operation_id="list_decisions", parameters=answers.parameters(takes), responses=answers.DECISIONS)
     def get(self, request: Request) -> Response:
-        found = Decision.objects.filter(pk__gt=after(request, "since", groups.position())).select_related(
+        now = groups.position()
+        position = stated(request, now)
+        found = Decision.objects.filter(pk__gt=after(request, "since", now)).select_related(
             "pair__left", "pair__right", "model", "policy__category"
         )
-        position = stated(request, groups.position())
         rows, following = page(request, found.filter(pk__lte=position), position=position)
         return Response(answer([serializers.decision_out(row) for row in rows], following, position=position))
 

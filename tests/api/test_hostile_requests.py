@@ -93,6 +93,13 @@ def test_an_address_with_or_without_its_slash_says_how_it_is_written(writing: Ap
     assert said.endswith(other) if other else said == "There is nothing at this address."
 
 
+@pytest.mark.parametrize("path", ["/api/", "/api//", "/api/v1/", "/api/v1//"])
+def test_an_address_of_nothing_but_slashes_is_answered_as_any_other(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/json")
+    assert answer.json()["error"]["message"] == "There is nothing at this address."
+
+
 def test_a_token_of_bytes_that_are_no_text(client: Client) -> None:
     answer = client.get("/api/v1/groups/", HTTP_AUTHORIZATION="Bearer \xff\xff")
     assert answer.status_code == 401
@@ -105,6 +112,7 @@ def test_a_token_of_bytes_that_are_no_text(client: Client) -> None:
         ("skus/?delisted=true", "delisted"),
         ("groups/?limit=0", "limit"),
         ("groups/?limit=1001", "limit"),
+        (f"groups/?limit={'9' * 5000}", "limit"),
         ("groups/?changed_since=99", "changed_since"),
         ("changes/?since=99", "since"),
         ("decisions/?since=99", "since"),
