@@ -28,7 +28,7 @@ def listing(external_id: str, title: str, **fields: object) -> Listing:
 def store(*listings: Listing, source: str = "Shop A") -> None:
     Source.objects.get_or_create(name=source, defaults={"language": "en"})
     with transaction.atomic():
-        inline.upsert({source: [inline.Told(one, frozenset(vars(one))) for one in listings]})
+        inline.upsert({source: [inline.PartialListing(one, frozenset(vars(one))) for one in listings]})
 
 
 def found(text: str) -> list[str]:

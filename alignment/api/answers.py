@@ -19,11 +19,11 @@ from rest_framework.serializers import (
     UUIDField,
 )
 
+from alignment import models
 from alignment.api.pagination import DEFAULT_SIZE, LARGEST_SIZE
-from alignment.models import SKU, CandidateSet, Decision, GroupChange, Pair, PolicyVersion, Run
 
 Shape = serializers.Serializer[Any]
-SetStatus, RunStatus = CandidateSet.Status, Run.Status
+SetStatus, RunStatus = models.CandidateSet.Status, models.Run.Status
 STREAMS = ["json", "csv", "ndjson"]
 # By name: type, what it is, and the values that there are.
 PARAMETERS: dict[str, tuple[Any, str, list[str] | None]] = {
@@ -36,7 +36,7 @@ PARAMETERS: dict[str, tuple[Any, str, list[str] | None]] = {
     "language": (str, "A code such as zh", None),
     "source": (str, "A source's name", None),
     "external_id": (str, "A SKU's id at its source", None),
-    "status": (str, "Sets that stand in it", list(CandidateSet.Status.values)),
+    "status": (str, "Sets that stand in it", list(models.CandidateSet.Status.values)),
 }
 
 
@@ -69,7 +69,12 @@ class Member(Shape):
     delisted = BooleanField()
     confirmed_by = inline_serializer(
         "Confirmation",
-        {"decision": IntegerField(), "by": ChoiceField(Decision.By.choices), "score": FloatField(allow_null=True), "with": UUIDField()},
+        {
+            "decision": IntegerField(),
+            "by": ChoiceField(models.Decision.By.choices),
+            "score": FloatField(allow_null=True),
+            "with": UUIDField(),
+        },
         many=True,
     )
 
@@ -97,7 +102,7 @@ class GroupOfSku(Group):
 class Change(Shape):
     position = IntegerField()
     group = UUIDField()
-    kind = ChoiceField(GroupChange.Kind.choices)
+    kind = ChoiceField(models.GroupChange.Kind.choices)
     into = UUIDField(allow_null=True)
     added = ListField(child=UUIDField())
     removed = ListField(child=UUIDField())
@@ -108,7 +113,7 @@ class Sku(Shape):
     source = CharField()  # type: ignore[assignment]
     external_id = CharField()
     language = CharField()
-    language_origin = ChoiceField(SKU.LanguageOrigin.choices)
+    language_origin = ChoiceField(models.SKU.LanguageOrigin.choices)
     title = CharField()
     description = CharField()
     attributes = DictField(child=CharField())
@@ -120,10 +125,10 @@ class Sku(Shape):
     updated_at = DateTimeField()
 
 
-class Set(Shape):
+class CandidateSet(Shape):
     id = UUIDField()
     status = ChoiceField(SetStatus.choices)
-    origin = ChoiceField(CandidateSet.Origin.choices)
+    origin = ChoiceField(models.CandidateSet.Origin.choices)
     interactive = BooleanField()
     error = CharField()
     query = UUIDField()
@@ -141,7 +146,7 @@ class Score(Shape):
     demo_model = BooleanField()
 
 
-class ScoredCandidate(Shape):
+class Candidate(Shape):
     sku = UUIDField()
     source = CharField()  # type: ignore[assignment]
     external_id = CharField()
@@ -149,22 +154,22 @@ class ScoredCandidate(Shape):
     rank = IntegerField()
     retrieval_score = FloatField(allow_null=True)
     score = Score(allow_null=True)
-    route = ChoiceField(Pair.Route.choices)
+    route = ChoiceField(models.Pair.Route.choices)
     guard = ListField(child=CharField())
-    verdict = ChoiceField(Decision.Verdict.choices, allow_null=True)
-    by = ChoiceField(Decision.By.choices, allow_null=True)
+    verdict = ChoiceField(models.Decision.Verdict.choices, allow_null=True)
+    by = ChoiceField(models.Decision.By.choices, allow_null=True)
 
 
-class OneSet(Set):
-    candidates = ScoredCandidate(many=True)
+class OneCandidateSet(CandidateSet):
+    candidates = Candidate(many=True)
 
 
-class LogEntry(Shape):
+class Decision(Shape):
     position = IntegerField()
     left = UUIDField()
     right = UUIDField()
-    verdict = ChoiceField(Decision.Verdict.choices)
-    by = ChoiceField(Decision.By.choices)
+    verdict = ChoiceField(models.Decision.Verdict.choices)
+    by = ChoiceField(models.Decision.By.choices)
     actor = UUIDField(allow_null=True)
     withdraws = IntegerField(allow_null=True)
     score = FloatField(allow_null=True)
@@ -189,8 +194,8 @@ class Policy(Shape):
     review_at = FloatField()
     guards = ListField(child=CharField())
     blind = BooleanField()
-    reasons = ChoiceField(PolicyVersion.Reasons.choices)
-    order = ChoiceField(PolicyVersion.Order.choices)
+    reasons = ChoiceField(models.PolicyVersion.Reasons.choices)
+    order = ChoiceField(models.PolicyVersion.Order.choices)
     priority = IntegerField()
     due_hours = IntegerField(allow_null=True)
     second_share = FloatField()
@@ -261,13 +266,15 @@ PROBLEM = {
     },
 }
 HEALTH = inline_serializer("Health", {"ok": BooleanField()})
-GROUPS = {(200, "application/json"): page("GroupPage", Group, position=position()), (200, "text/csv"): OpenApiTypes.STR} | {
-    (200, "application/x-ndjson"): OpenApiTypes.STR
+GROUPS = {
+    (200, "application/json"): page("GroupPage", Group, position=position()),
+    (200, "text/csv"): OpenApiTypes.STR,
+    (200, "application/x-ndjson"): OpenApiTypes.STR,
 }
 CHANGES = page("ChangePage", Change, position=position())
 SKUS = page("SkuPage", Sku)
-SETS = page("SetPage", Set)
-DECISIONS = page("DecisionPage", LogEntry, position=position())
+SETS = page("CandidateSetPage", CandidateSet)
+DECISIONS = page("DecisionPage", Decision, position=position())
 POLICIES = page("PolicyPage", Policy)
 IMPORTS = page("ImportPage", Import)
 

@@ -52,7 +52,7 @@ class SkuReference(Strict):
                 listing = rows.parse(attrs, {name: name for name in rows.FIELDS}, partly="title" not in named)
             except rows.ColumnError as error:
                 raise serializers.ValidationError({error.column: error.reason}) from None
-            attrs["told"] = inline.Told(listing, named)
+            attrs["listing"] = inline.PartialListing(listing, named)
         return attrs
 
 

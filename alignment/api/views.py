@@ -261,7 +261,7 @@ class CandidateSets(APIView):
     @extend_schema(
         operation_id="post_candidate_set",
         request=serializers.CandidateSetIn,
-        responses={200: answers.Set, 201: answers.Set},
+        responses={200: answers.CandidateSet, 201: answers.CandidateSet},
         parameters=[OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)],
     )
     def post(self, request: Request) -> Response:
@@ -306,18 +306,18 @@ class CandidateSets(APIView):
 
     def _skus(self, references: Sequence[tuple[str, dict[str, Any]]]) -> list[SKU]:
         """The SKUs that a request names, in its order; inline ones are brought up to date first. Raises ValidationError with the path."""
-        told: dict[str, list[inline.Told]] = {}
+        named: dict[str, list[inline.PartialListing]] = {}
         for _path, reference in references:
-            if "told" in reference:
-                told.setdefault(reference["source"], []).append(reference["told"])
-        inline.upsert(told)
+            if "listing" in reference:
+                named.setdefault(reference["source"], []).append(reference["listing"])
+        inline.upsert(named)
         by_uuid = {
             sku.uuid: sku for sku in SKU.objects.filter(uuid__in=[r["sku"] for _p, r in references if "sku" in r]).select_related("source")
         }
-        named = {(r["source"], r["external_id"]) for _p, r in references if "sku" not in r}
+        ids = {(r["source"], r["external_id"]) for _p, r in references if "sku" not in r}
         by_name = {
             (sku.source.name, sku.external_id): sku
-            for sku in SKU.objects.filter(source__name__in={s for s, _e in named}, external_id__in={e for _s, e in named}).select_related(
+            for sku in SKU.objects.filter(source__name__in={s for s, _e in ids}, external_id__in={e for _s, e in ids}).select_related(
                 "source"
             )
         }
@@ -336,14 +336,14 @@ class CandidateSets(APIView):
 class OneCandidateSet(APIView):
     """One set, with the score, route and verdict of each candidate."""
 
-    @extend_schema(operation_id="get_candidate_set", responses=answers.OneSet)
+    @extend_schema(operation_id="get_candidate_set", responses=answers.OneCandidateSet)
     def get(self, request: Request, uuid: str) -> Response:
         row = get_object_or_404(CandidateSet.objects.select_related("query", "category"), uuid=uuid)
         found = list(Candidate.objects.filter(set=row).select_related("sku__source", "score__model").order_by("rank", "id"))
         others = [candidate.sku_id for candidate in found]
         pairs = Pair.objects.filter(left=row.query_id, right__in=others) | Pair.objects.filter(right=row.query_id, left__in=others)
-        told = {pair.left_id if pair.right_id == row.query_id else pair.right_id: pair for pair in pairs.select_related("standing")}
-        results = [serializers.candidate_out(candidate, told.get(candidate.sku_id)) for candidate in found]
+        known = {pair.left_id if pair.right_id == row.query_id else pair.right_id: pair for pair in pairs.select_related("standing")}
+        results = [serializers.candidate_out(candidate, known.get(candidate.sku_id)) for candidate in found]
         return Response(serializers.set_out(row) | {"candidates": results})
 
 

@@ -16,21 +16,21 @@ from alignment.models import SKU, Source
 
 
 @dataclass(frozen=True)
-class Told:
+class PartialListing:
     """A listing, and which of its fields the request names. Without a title it can only change a SKU that there is."""
 
     listing: Listing
     named: frozenset[str]
 
 
-def upsert(told: Mapping[str, Sequence[Told]]) -> None:
+def upsert(listings: Mapping[str, Sequence[PartialListing]]) -> None:
     """Create or change SKUs, by the names of their sources; of two listings with one external id the later counts. One told without a title
     whose SKU is unknown is left out.
 
     Inside the caller's transaction, which holds every source from here on: whoever names two of them in another order waits, and whatever
     else is locked, the log too, is locked after them. Raises CategoryError.
     """
-    chosen = {name: list({one.listing.external_id: one for one in several}.values()) for name, several in sorted(told.items())}
+    chosen = {name: list({one.listing.external_id: one for one in several}.values()) for name, several in sorted(listings.items())}
     guessed = {name: _guessed(Source.objects.get_or_create(name=name)[0], several) for name, several in chosen.items()}
     sources = list(Source.objects.select_for_update(no_key=True).filter(name__in=chosen).order_by("pk"))
     known = _locked({source: [one.listing.external_id for one in chosen[source.name]] for source in sources})
@@ -40,9 +40,9 @@ def upsert(told: Mapping[str, Sequence[Told]]) -> None:
         _upsert(source, chosen[source.name], known[source.pk], categories, guessed[source.name])
 
 
-def _guessed(source: Source, told: Iterable[Told]) -> dict[str, str]:
+def _guessed(source: Source, partial: Iterable[PartialListing]) -> dict[str, str]:
     """Before anything is locked: it is the slow part."""
-    return store.guess_languages([one.listing for one in told if "title" in one.named], source)
+    return store.guess_languages([one.listing for one in partial if "title" in one.named], source)
 
 
 def _locked(ids: Mapping[Source, Sequence[str]]) -> dict[int, dict[str, SKU]]:
@@ -55,9 +55,13 @@ def _locked(ids: Mapping[Source, Sequence[str]]) -> dict[int, dict[str, SKU]]:
 
 
 def _upsert(
-    source: Source, told: Iterable[Told], known: Mapping[str, SKU], categories: Mapping[str, int | None], guessed: Mapping[str, str]
+    source: Source,
+    partial: Iterable[PartialListing],
+    known: Mapping[str, SKU],
+    categories: Mapping[str, int | None],
+    guessed: Mapping[str, str],
 ) -> None:
-    whole = [(one, known.get(one.listing.external_id)) for one in told]
+    whole = [(one, known.get(one.listing.external_id)) for one in partial]
     listings = [_completed(one, sku) if sku else one.listing for one, sku in whole if sku or "title" in one.named]
     filed = {sku.category.path: sku.category_id for sku in known.values() if sku.category}
     detected = {external_id: sku.language for external_id, sku in known.items() if sku.language_origin == SKU.LanguageOrigin.DETECTED}
@@ -67,19 +71,18 @@ def _upsert(
     store.upsert(source=source, listings=listings, categories={**categories, **filed}, guessed=languages)
 
 
-def _completed(told: Told, sku: SKU) -> Listing:
-    said = SKU.LanguageOrigin.FILE
+def _completed(partial: PartialListing, sku: SKU) -> Listing:
     stored = {
         "title": sku.title,
         "description": sku.description,
-        "language": sku.language if sku.language_origin == said else "",
+        "language": sku.language if sku.language_origin == SKU.LanguageOrigin.FILE else "",
         "category": sku.category.path if sku.category else "",
         "gtin": sku.gtin,
         "url": sku.url,
         "image_url": sku.image_url,
         "attributes": sku.attributes,
     }
-    return replace(told.listing, **{name: value for name, value in stored.items() if name not in told.named})
+    return replace(partial.listing, **{name: value for name, value in stored.items() if name not in partial.named})
 
 
 def _category_id(path: str) -> int | None:
