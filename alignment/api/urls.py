@@ -2,7 +2,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 
-from alignment.api import errors, rerank, views
+from alignment.api import candidate_sets, errors, rerank, views
 
 public = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
@@ -16,8 +16,8 @@ urlpatterns = [
     path("v1/changes/", views.Changes.as_view(), name="api-changes"),
     path("v1/skus/", views.Skus.as_view(), name="api-skus"),
     path("v1/skus/<uuid:uuid>/", views.OneSku.as_view(), name="api-sku"),
-    path("v1/candidate-sets/", views.CandidateSets.as_view(), name="api-candidate-sets"),
-    path("v1/candidate-sets/<uuid:uuid>/", views.OneCandidateSet.as_view(), name="api-candidate-set"),
+    path("v1/candidate-sets/", candidate_sets.CandidateSets.as_view(), name="api-candidate-sets"),
+    path("v1/candidate-sets/<uuid:uuid>/", candidate_sets.OneCandidateSet.as_view(), name="api-candidate-set"),
     path("v1/decisions/", views.Decisions.as_view(), name="api-decisions"),
     path("v1/policies/", views.PolicyList.as_view(), name="api-policies"),
     path("v1/rerank", rerank.Rerank.as_view(), name="api-rerank"),

@@ -18,33 +18,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from alignment import decisions
 from alignment.models import SKU, ApiToken, CandidateSet, Decision, ImportRun, Pair, Source
+from tests.api.programs import Api
 from tests.factories import make_category, make_pair, make_reviewer, make_set, make_sku, make_source, score_waiting_sets
 
 pytestmark = pytest.mark.django_db
-
-
-class Api:
-    """A program with a token."""
-
-    def __init__(self, scope: str) -> None:
-        token = ApiToken.objects.create(user=make_reviewer(), scope=scope, expiry=timedelta(days=1))[1]
-        self.client, self.headers = Client(), {"Authorization": f"Bearer {token}"}
-
-    def get(self, path: str, **query: Any) -> Any:
-        return self.client.get(f"/api/v1/{path}", query, headers=self.headers)
-
-    def post(self, path: str, body: Any, **headers: str) -> Any:
-        return self.client.post(f"/api/v1/{path}", json.dumps(body), content_type="application/json", headers=self.headers | headers)
-
-
-@pytest.fixture
-def reading() -> Api:
-    return Api("read")
-
-
-@pytest.fixture
-def writing() -> Api:
-    return Api("write")
 
 
 def test_health_needs_no_token(client: Client) -> None:

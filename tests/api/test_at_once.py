@@ -11,7 +11,7 @@ import pytest
 from alignment import candidates, policies
 from alignment.importing import run_import
 from alignment.models import SKU, ApiToken, CandidateSet, ImportRun, ScoringRun
-from tests.api.test_api import Api
+from tests.api.programs import Api
 from tests.factories import make_category, make_sku, make_source
 from tests.review.test_together import at_once
 

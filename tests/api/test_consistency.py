@@ -12,12 +12,12 @@ from django.db import connection
 
 from alignment import decisions, export, groups
 from alignment.models import SKU, Decision
-from tests.api.test_api import Api, reading, writing  # noqa: F401
+from tests.api.programs import Api
 from tests.factories import make_pair, make_reviewer
 
 
 @pytest.mark.django_db
-def test_a_merge_behind_the_reader_is_in_the_feed_from_the_stated_position(reading: Api) -> None:  # noqa: F811
+def test_a_merge_behind_the_reader_is_in_the_feed_from_the_stated_position(reading: Api) -> None:
     pairs = [make_pair(0.95) for _ in range(4)]
     first = reading.get("groups/", limit=2).json()
     bridge = make_pair(0.8, left=pairs[0].left, right=pairs[3].left)
@@ -30,7 +30,7 @@ def test_a_merge_behind_the_reader_is_in_the_feed_from_the_stated_position(readi
 
 
 @pytest.mark.django_db
-def test_pages_of_the_log_end_at_the_position_the_first_stated(reading: Api) -> None:  # noqa: F811
+def test_pages_of_the_log_end_at_the_position_the_first_stated(reading: Api) -> None:
     for _ in range(3):
         make_pair(0.95)
     first = reading.get("decisions/", limit=2).json()
@@ -40,7 +40,7 @@ def test_pages_of_the_log_end_at_the_position_the_first_stated(reading: Api) -> 
 
 
 @pytest.mark.django_db
-def test_a_late_repeat_does_not_bring_an_old_text_back(writing: Api) -> None:  # noqa: F811
+def test_a_late_repeat_does_not_bring_an_old_text_back(writing: Api) -> None:
     def body(title: str) -> dict[str, Any]:
         other = {"source": "Shop", "external_id": "2", "title": "Kettle"}
         return {"query": {"source": "Shop", "external_id": "1", "title": title}, "candidates": [other]}
@@ -54,7 +54,7 @@ def test_a_late_repeat_does_not_bring_an_old_text_back(writing: Api) -> None:  #
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_decision_between_two_reads_of_a_page_does_not_tear_it(reading: Api, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_decision_between_two_reads_of_a_page_does_not_tear_it(reading: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = make_pair(0.95), make_pair(0.95)
     bridge, user, render = make_pair(0.8, left=a.left, right=b.left), make_reviewer(), export.render
 

@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from django.conf import settings
 
-from alignment import rerank, scoring_workers, wake_ups
+from alignment import rerank, wake_ups
 from alignment.api.rerank import waiting
-from alignment.models import Actor, RerankRequest, ScoringModel, User
+from alignment.models import Actor, RerankRequest, User
 from alignment.policies import published
-from tests.api.test_api import Api, reading  # noqa: F401
+from tests.api.programs import Answering, Api
 from tests.factories import make_category, make_model, make_policy, make_reviewer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BODY = {"query": "kettle", "documents": ["a", "a kettle of steel", "kettle"]}
-
-
-class Answering:
-    """A worker of which the broker's message is the only sign of life."""
-
-    def __init__(self) -> None:
-        self.instructions: list[str] = []
-        self.fails = False
-
-    def woken(self, *args: object, **kwargs: object) -> None:
-        asked = rerank.claim(holder="w")
-        if asked is None:
-            return
-        self.instructions.append(asked.instruction)
-        if self.fails:
-            rerank.fail(asked, holder="w", error="ValueError: no")
-            return
-        answers = [rerank.Answer(float(len(text)), 0.5, len(text), 0) for text in asked.documents]
-        rerank.answer(asked, holder="w", model=ScoringModel.objects.get(), answers=answers)
-
-
-@pytest.fixture
-def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
-    one = Answering()
-    scoring_workers.report(name="w", model=make_model(), device="cpu")
-    monkeypatch.setattr(wake_ups.app, "send_task", one.woken)
-    yield one
 
 
 def second(api: Api, body: Any) -> Any:
@@ -53,7 +25,7 @@ def second(api: Api, body: Any) -> Any:
     return api.client.post("/api/v2/rerank", json.dumps(body), content_type="application/json", headers=api.headers)
 
 
-def test_the_best_first_with_texts_lengths_and_the_models_name(reading: Api, worker: Answering) -> None:  # noqa: F811
+def test_the_best_first_with_texts_lengths_and_the_models_name(reading: Api, worker: Answering) -> None:
     answer = reading.post("rerank", BODY)
     assert answer.status_code == 200
     body = answer.json()
@@ -62,35 +34,35 @@ def test_the_best_first_with_texts_lengths_and_the_models_name(reading: Api, wor
     assert (body["model"], body["usage"]["total_tokens"]) == ("test", 24)
 
 
-def test_top_n_and_no_documents(reading: Api, worker: Answering) -> None:  # noqa: F811
+def test_top_n_and_no_documents(reading: Api, worker: Answering) -> None:
     body = reading.post("rerank", BODY | {"top_n": 1, "return_documents": False}).json()
     assert [(one["index"], "document" in one) for one in body["results"]] == [(1, False)]
 
 
-def test_documents_as_jinas_clients_send_them(reading: Api, worker: Answering) -> None:  # noqa: F811
+def test_documents_as_jinas_clients_send_them(reading: Api, worker: Answering) -> None:
     assert len(reading.post("rerank", BODY | {"documents": [{"text": "a"}, "b"]}).json()["results"]) == 2
 
 
-def test_a_limit_of_a_documents_tokens_reaches_the_worker(reading: Api, worker: Answering) -> None:  # noqa: F811
+def test_a_limit_of_a_documents_tokens_reaches_the_worker(reading: Api, worker: Answering) -> None:
     assert reading.post("rerank", BODY | {"max_tokens_per_doc": 12}).status_code == 200
     assert RerankRequest.objects.get().document_limit == 12
     assert "max_tokens_per_doc" in reading.post("rerank", BODY | {"max_tokens_per_doc": 0}).json()["error"]["fields"]
 
 
-def test_the_instruction_is_the_callers_else_the_categorys_else_the_roots(reading: Api, worker: Answering) -> None:  # noqa: F811
+def test_the_instruction_is_the_callers_else_the_categorys_else_the_roots(reading: Api, worker: Answering) -> None:
     make_policy(make_category("Kitchen"), instruction="Both for {category}?")
     for extra in ({"instruction": "Mine {as it is}?"}, {"category": "Kitchen"}, {}):
         assert reading.post("rerank", BODY | extra).status_code == 200
     assert worker.instructions == ["Mine {as it is}?", "Both for Kitchen?", published(None).instruction]
 
 
-def test_coheres_shape(reading: Api, worker: Answering) -> None:  # noqa: F811
+def test_coheres_shape(reading: Api, worker: Answering) -> None:
     body = second(reading, BODY | {"model": "rerank-v3.5", "top_n": 2}).json()
     assert [result["index"] for result in body["results"]] == [1, 2]
     assert body["meta"]["api_version"] == {"version": "2"}
 
 
-def test_coheres_errors_have_a_message(reading: Api) -> None:  # noqa: F811
+def test_coheres_errors_have_a_message(reading: Api) -> None:
     answer = second(reading, {"query": "x", "documents": []})
     assert answer.status_code == 400 and "documents" in answer.json()["message"]
 
@@ -109,18 +81,18 @@ def test_coheres_errors_have_a_message(reading: Api) -> None:  # noqa: F811
         ({"query": "x", "documents": ["y" * 2_000_001]}, "documents"),
     ],
 )
-def test_a_body_that_cannot_be_answered_names_the_field(reading: Api, body: Any, field: str) -> None:  # noqa: F811
+def test_a_body_that_cannot_be_answered_names_the_field(reading: Api, body: Any, field: str) -> None:
     answer = reading.post("rerank", body)
     assert answer.status_code == 400 and field in answer.json()["error"]["fields"]
 
 
-def test_without_a_worker_it_says_so_at_once(reading: Api) -> None:  # noqa: F811
+def test_without_a_worker_it_says_so_at_once(reading: Api) -> None:
     answer = reading.post("rerank", BODY)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_answered")
     assert int(answer["Retry-After"]) > 0
 
 
-def test_a_full_queue_says_when_to_come_back(reading: Api, worker: Answering) -> None:  # noqa: F811
+def test_a_full_queue_says_when_to_come_back(reading: Api, worker: Answering) -> None:
     owner = Actor.of(make_reviewer()).uuid
     RerankRequest.objects.bulk_create(
         RerankRequest(instruction="?", query="q", documents=["d"], owner_id=owner) for _ in range(rerank.MOST_WAITING)
@@ -129,7 +101,7 @@ def test_a_full_queue_says_when_to_come_back(reading: Api, worker: Answering) ->
     assert answer.status_code == 429 and int(answer["Retry-After"]) > 0
 
 
-def test_who_comes_when_a_process_has_no_thread_to_spare_is_told_so_at_once(reading: Api, worker: Answering) -> None:  # noqa: F811
+def test_who_comes_when_a_process_has_no_thread_to_spare_is_told_so_at_once(reading: Api, worker: Answering) -> None:
     with ExitStack() as others:
         for _ in range(settings.RERANKS_A_PROCESS):
             others.enter_context(waiting)
@@ -140,8 +112,8 @@ def test_who_comes_when_a_process_has_no_thread_to_spare_is_told_so_at_once(read
         assert reading.post("rerank", BODY).status_code == 200
 
 
-def test_what_is_not_answered_in_time_is_given_up(  # noqa: F811
-    reading: Api,  # noqa: F811
+def test_what_is_not_answered_in_time_is_given_up(
+    reading: Api,
     worker: Answering,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -152,7 +124,7 @@ def test_what_is_not_answered_in_time_is_given_up(  # noqa: F811
     assert rerank.claim(holder="w") is None
 
 
-def test_what_the_model_cannot_score_is_told(reading: Api, worker: Answering) -> None:  # noqa: F811
+def test_what_the_model_cannot_score_is_told(reading: Api, worker: Answering) -> None:
     worker.fails = True
     answer = reading.post("rerank", BODY)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "scoring_failed")

@@ -13,8 +13,8 @@ from django.core.management import call_command
 
 from alignment import decisions
 from alignment.models import Group, Pair
-from tests.api.test_api import Api, reading, writing  # noqa: F401
-from tests.api.test_rerank import BODY, Answering, worker  # noqa: F401
+from tests.api.programs import Answering, Api
+from tests.api.test_rerank import BODY
 from tests.factories import make_reviewer, make_set, make_sku, score_waiting_sets
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +42,7 @@ def fits(schema: dict[str, Any], path: str, answer: Any, method: str = "get") ->
     jsonschema.validate(answer.json(), content | {"components": schema["components"]})
 
 
-def test_what_is_read_is_as_the_schema_says(reading: Api, schema: dict[str, Any]) -> None:  # noqa: F811
+def test_what_is_read_is_as_the_schema_says(reading: Api, schema: dict[str, Any]) -> None:
     query, others = make_sku(attributes={"Colour": "red"}), [make_sku(), make_sku()]
     made = make_set(query, others)
     score_waiting_sets(0.95)
@@ -58,7 +58,7 @@ def test_what_is_read_is_as_the_schema_says(reading: Api, schema: dict[str, Any]
         fits(schema, "v1/groups/of/", reading.get("groups/of/", source=sku.source.name, external_id=sku.external_id))
 
 
-def test_what_is_posted_is_answered_as_the_schema_says(writing: Api, schema: dict[str, Any]) -> None:  # noqa: F811
+def test_what_is_posted_is_answered_as_the_schema_says(writing: Api, schema: dict[str, Any]) -> None:
     body = {"query": {"sku": str(make_sku().uuid)}, "candidates": [{"sku": str(make_sku().uuid)}]}
     fits(schema, "v1/candidate-sets/", writing.post("candidate-sets/", body), "post")
     fits(schema, "v1/candidate-sets/", writing.post("candidate-sets/", {}), "post")
@@ -68,7 +68,7 @@ def test_what_is_posted_is_answered_as_the_schema_says(writing: Api, schema: dic
     fits(schema, "v1/imports/{uuid}/", writing.get(f"imports/{posted.json()['id']}/"))
 
 
-def test_a_rerank_is_answered_as_the_schema_says(reading: Api, worker: Answering, schema: dict[str, Any]) -> None:  # noqa: F811
+def test_a_rerank_is_answered_as_the_schema_says(reading: Api, worker: Answering, schema: dict[str, Any]) -> None:
     fits(schema, "v1/rerank", reading.post("rerank", BODY), "post")
     fits(schema, "v1/rerank", reading.post("rerank", BODY | {"return_documents": False}), "post")
     answer = reading.client.post("/api/v2/rerank", json.dumps(BODY), content_type="application/json", headers=reading.headers)
