@@ -84,8 +84,9 @@ class Sort:
 @dataclass(frozen=True)
 class List:
     """A list's shape. `first` is the sort of a fresh page, with a minus for the greatest first; `complete` fetches what its cells
-    need beside the rows, for a page or a chunk of an export at once, and may put others in their places; rows are counted up to `counted`,
-    to fewer where each is looked for in several tables; `together`: its sources are read in one query, as dicts of the same names."""
+    need beside the rows, for a page or a chunk of an export at once, and may put others in their places; a page counts its rows up to
+    `counted`, and where that is less than 10,000, as each is looked for in several tables, asks for the rest once it is shown;
+    `together`: its sources are read in one query, as dicts of the same names."""
 
     name: str
     columns: Sequence[Column]
@@ -154,6 +155,7 @@ class Shown:
     choice: Choice
     count: int
     more: bool
+    counting: str
     before: str
     after: str
     exports: dict[str, str]
@@ -171,7 +173,8 @@ class Shown:
 def respond(
     request: HttpRequest, shape: List, rows: Rows | Sequence[Rows], *, template: str, context: dict[str, Any] | None = None
 ) -> HttpResponse:
-    """The page, its export (`as=csv`, `as=jsonl`), or the way to how this person last saw it, when it is opened bare.
+    """The page, its export (`as=csv`, `as=jsonl`), its count in words (`as=count`), or the way to how this person last saw it, when it is
+    opened bare.
 
     Several querysets are shown as one list, merged in its order; each filter narrows all of them.
     """
@@ -186,6 +189,9 @@ def respond(
     sources = narrowed(shape, choice, sources)
     if (wanted := request.GET.get("as")) in MEDIA:
         return _export(shape, choice, sources, wanted)
+    if wanted == "count":
+        count = _count(sources, COUNTED + 1)
+        return render(request, "review/_list_count.html", {"count": min(count, COUNTED), "more": count > COUNTED})
     shown = show(shape, choice, sources, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
     # One subject's rows are looked at and left: the list is not remembered so.
     once = any(one.kind == "hidden" and one.name in choice.filters for one in shape.filters)
@@ -243,6 +249,7 @@ def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "
         choice=choice,
         count=min(count, shape.counted),
         more=count > shape.counted,
+        counting=f"?{choice.query(**{'as': 'count'})}" if count > shape.counted and shape.counted < COUNTED else "",
         before=f"?{choice.query(before=page.before)}" if page.before else "",
         after=f"?{choice.query(after=page.after)}" if page.after else "",
         exports={kind: f"?{choice.query(**{'as': kind})}" for kind in MEDIA},

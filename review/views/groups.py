@@ -105,7 +105,6 @@ GROUPS = lists.List(
         Filter("category", _("Category"), partial(_with_member, name="category"), suggestions=categories),
     ],
     complete=_complete,
-    counted=500,
 )
 
 

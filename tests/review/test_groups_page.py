@@ -55,14 +55,15 @@ def test_groups_are_filtered_by_what_a_member_is_however_many_skus_are_meant(cli
         assert len(client.get(reverse("groups", query=query)).context["list"].rows) == count
 
 
-def test_filtered_groups_are_counted_to_a_hundred(client, reviewer, monkeypatch):
+def test_filtered_groups_are_counted_to_a_hundred_and_exactly_once_they_are_shown(client, reviewer, monkeypatch):
     monkeypatch.setattr(lists, "ROWS_A_PAGE", 1)
     for _ in range(3):
         join(reviewer)
     for counted, count, more in ((100, 3, False), (2, 2, True)):
         monkeypatch.setattr(groups, "COUNTED_BY_MEMBER", counted)
         shown = client.get(reverse("groups", query={"source": "Brightcart"})).context["list"]
-        assert (shown.count, shown.more) == (count, more)
+        assert (shown.count, shown.more, bool(shown.counting)) == (count, more, more)
+    assert text(client.get(reverse("groups") + shown.counting)).strip() == "3 rows"
     assert client.get(reverse("groups", query={"sort": "size"})).context["list"].count == 3
 
 

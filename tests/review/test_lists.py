@@ -186,6 +186,31 @@ def test_it_counts_exactly_up_to_a_bound(client, reader, monkeypatch):
     assert "2+ rows" in client.get(address(sort="added")).content.decode()
 
 
+def test_what_a_page_has_no_time_to_count_is_asked_for_once_it_is_shown_to_a_bound(client, reader, monkeypatch):
+    monkeypatch.setattr(skus, "SKUS", replace(skus.SKUS, counted=2))
+    monkeypatch.setattr(lists, "ROWS_A_PAGE", 2)
+    for language in ("de", "de", "de", "de", "en"):
+        factories.make_sku(language=language)
+    rest = client.get(address(sort="added", language="de")).context["list"].counting
+    assert client.get(reverse("catalogue") + rest).content.decode().strip() == "4 rows"
+    monkeypatch.setattr(lists, "COUNTED", 3)
+    assert client.get(reverse("catalogue") + rest).content.decode().strip() == "3+ rows"
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_the_count_in_a_browser_becomes_exact_and_leaves_the_list_as_it_is(page, sign_in, monkeypatch):
+    monkeypatch.setattr(skus, "SKUS", replace(skus.SKUS, counted=2))
+    monkeypatch.setattr(lists, "ROWS_A_PAGE", 2)
+    for name in "abcd":
+        factories.make_sku(name)
+    sign_in(page, factories.make_reviewer())
+    page.goto(reverse("catalogue") + "?sort=added")
+    expect(page.locator("#list [role=status]")).to_have_text("4 rows")
+    expect(page.locator("#list tbody tr")).to_have_count(2)
+    assert page.url.endswith("?sort=added") and not page.problems
+
+
 def test_pages_lead_forward_and_back(client, reader, monkeypatch):
     monkeypatch.setattr(lists, "ROWS_A_PAGE", 2)
     for name in "abcde":
