@@ -35,9 +35,9 @@ from review import pace
 from review.models import DecisionDay, Figures, QueueCount
 from review.navigation import address
 from review.pace import UNSCORED
+from review.subqueries import COUNTED, Bounded
 from review.templatetags.numbers import thousands
 
-COUNTED = 10_000
 LOOKED_AT = 200
 RECENT = timedelta(days=7)
 
@@ -119,15 +119,6 @@ class Desk:
     @property
     def busy(self) -> bool:
         return bool(self.running)
-
-
-class Bounded(Subquery):
-    """How many rows there are, of very many one more than are told."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS bounded)"
-
-    def __init__(self, rows: QuerySet[Any]) -> None:
-        super().__init__(rows.order_by().values("pk")[: COUNTED + 1], output_field=IntegerField())
 
 
 def see() -> Desk:

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.utils import timezone
 
 from alignment import implied
@@ -30,8 +30,10 @@ from review import checks, queues
 from review.models import HeldSKU, KnownPair, Lease
 from review.scopes import Scope
 
+Rows = TypeVar("Rows", bound=QuerySet[Any, Any])
 MOST_PAIRS = 50
 ATTEMPTS = 5
+STEPS = 10
 # What orders a case, and what of it a page shows. The page reads the listings themselves, each once.
 READ = ("category", "score__model", "policy__category", "standing")
 ANSWERED = Exists(Decision.objects.filter(pair=OuterRef("pk"), by=Decision.By.PERSON))
@@ -64,45 +66,65 @@ class Case:
         return self.lease.check_pair_id is not None
 
 
+class Step(NamedTuple):
+    """What one step towards a case came to. `moved`: something was written, and the next step, if one is needed, goes on from there."""
+
+    case: Case | None = None
+    moved: bool = False
+
+
 def take_case(user: User, *, escalated: bool = False, query_id: int | None = None, briefly: bool = False) -> Case | None:
     """The case this person has in hand, renewed; or the one they hold ahead; or the first that touches nothing held. None without one.
 
     With `query_id` that case and no other: what is in hand instead is given back. `briefly` may read of its pairs what a verdict needs.
     """
-    for _attempt in range(ATTEMPTS):
-        held = _held(user)
-        if case := _held_for_a_while(held.in_hand, user, escalated=escalated, query_id=query_id, briefly=briefly):
-            return case
-        if held.in_hand or held.ahead or held.expired:
-            with transaction.atomic():
-                _in_turn(user)
-                if case := _continued(user, escalated=escalated, query_id=query_id):
-                    return case
-        case, goes_on = _claim_next(user, ahead=False, escalated=escalated, query_id=query_id)
-        if case or not (goes_on or _claimed_meanwhile(user, ahead=False)):
-            return case
-        if query_id is not None:
-            # The case ahead may be what is in the way.
-            Lease.objects.filter(reviewer=user, ahead=True).delete()
-    return None
+    return _walk(partial(step_to_case, user, escalated=escalated, query_id=query_id, briefly=briefly))
 
 
 def take_ahead(user: User, *, escalated: bool = False) -> Case | None:
     """The case after the one in hand, held already so that nobody else gets it. None when there is none, or nothing is in hand."""
-    for _attempt in range(ATTEMPTS):
-        held = _held(user)
-        if held.in_hand is None:
-            return None
-        if case := _held_for_a_while(held.ahead, user, escalated=escalated):
-            return case
-        if held.ahead or held.expired:
-            with transaction.atomic():
-                _in_turn(user)
-                if case := _kept(_held(user).ahead, user, escalated=escalated):
-                    return case
-                sweep()
-        case, goes_on = _claim_next(user, ahead=True, escalated=escalated)
-        if case or not (goes_on or _claimed_meanwhile(user, ahead=True)):
+    return _walk(partial(step_to_ahead, user, escalated=escalated))
+
+
+def step_to_case(user: User, *, escalated: bool = False, query_id: int | None = None, briefly: bool = False) -> Step:
+    """One step of `take_case`: what is held is read, or renewed, or given back, or follows; what expired is freed; or a case is claimed."""
+    held = _held(user)
+    if case := _held_for_a_while(held.in_hand, user, escalated=escalated, query_id=query_id, briefly=briefly):
+        return Step(case)
+    if held.in_hand or held.ahead or held.expired:
+        with transaction.atomic():
+            _in_turn(user)
+            step = _continued(user, escalated=escalated, query_id=query_id)
+        if step.moved:
+            return step
+    step = _claim_next(user, ahead=False, escalated=escalated, query_id=query_id)
+    if step.moved or query_id is None:
+        return step
+    # The case ahead may be what is in the way.
+    return Step(moved=bool(Lease.objects.filter(reviewer=user, ahead=True).delete()[0]))
+
+
+def step_to_ahead(user: User, *, escalated: bool = False) -> Step:
+    """One step of `take_ahead`."""
+    held = _held(user)
+    if held.in_hand is None:
+        return Step()
+    if case := _held_for_a_while(held.ahead, user, escalated=escalated):
+        return Step(case)
+    if held.ahead or held.expired:
+        with transaction.atomic():
+            _in_turn(user)
+            step = _kept(_held(user).ahead, user, escalated=escalated)
+            step = step if step.moved else Step(moved=bool(sweep()))
+        if step.moved:
+            return step
+    return _claim_next(user, ahead=True, escalated=escalated)
+
+
+def _walk(step: Callable[[], Step]) -> Case | None:
+    for _step in range(STEPS):
+        case, moved = step()
+        if case or not moved:
             return case
     return None
 
@@ -112,7 +134,7 @@ def take_check(user: User, known: KnownPair) -> Case | None:
     with transaction.atomic():
         _in_turn(user)
         Lease.objects.filter(reviewer=user).delete()
-    return _claim(user, lambda: list(Pair.objects.select_related(*READ).filter(pk=known.pair_id)), ahead=False, known=known)
+    return _claim_known(user, known, ahead=False)
 
 
 def pair_in_hand(user: User, pair_id: int, *, escalated: bool = False) -> Case:
@@ -144,10 +166,9 @@ def remaining(case: Case, *, decided: int) -> Case | None:
 
 def _give_back_for_the_next(lease: Lease) -> None:
     with transaction.atomic():
-        _not_waiting_for_the_disk()
-        _rows, deleted = Lease.objects.filter(pk=lease.pk).delete()
+        given_back = [held.delete() for held in _not_waiting_for_the_disk(Lease.objects.filter(pk=lease.pk))]
         # Another press of theirs may have been here before, and be at the next case already.
-        if deleted.get(Lease._meta.label):
+        if any(deleted.get(Lease._meta.label) for _rows, deleted in given_back):
             Lease.objects.filter(reviewer=lease.reviewer_id, ahead=True).update(ahead=False)
 
 
@@ -206,11 +227,13 @@ def sweep() -> int:
     return len(dead)
 
 
-def _not_waiting_for_the_disk() -> None:
-    """What this transaction writes may be lost if the database's machine fails within the second: a lease so lost is a case given back."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit TO OFF")
+def _not_waiting_for_the_disk(rows: Rows) -> Rows:
+    """What the transaction that reads these rows writes may be lost if the database's machine fails within the second: a lease so lost is
+    a case given back. The read itself says so, which costs no statement."""
+    if connection.vendor != "postgresql":
+        return rows
+    setting = Func(Value("synchronous_commit"), Value("off"), Value(True), function="set_config", output_field=TextField())
+    return rows.annotate(synchronous_commit=setting)
 
 
 def _expiry() -> datetime:
@@ -260,18 +283,18 @@ def _held_for_a_while(
     return Case(lease, pairs, briefly=briefly) if pairs else None
 
 
-def _kept(lease: Lease | None, user: User, *, escalated: bool) -> Case | None:
+def _kept(lease: Lease | None, user: User, *, escalated: bool) -> Step:
     """The case held, renewed. One in which nothing is open any more is given back."""
     if lease is None:
-        return None
+        return Step()
     if pairs := _pairs_of(lease, user, escalated=escalated):
         _renew(lease)
-        return Case(lease, pairs)
+        return Step(Case(lease, pairs), moved=True)
     lease.delete()
-    return None
+    return Step(moved=True)
 
 
-def _continued(user: User, *, escalated: bool, query_id: int | None) -> Case | None:
+def _continued(user: User, *, escalated: bool, query_id: int | None) -> Step:
     """The case in hand, renewed, or the one ahead, which becomes the one in hand. Frees what expired where there is neither.
 
     With `query_id` that case and no other; what is in hand instead is given back.
@@ -280,24 +303,17 @@ def _continued(user: User, *, escalated: bool, query_id: int | None) -> Case | N
     in_hand, ahead = held.in_hand, held.ahead
     if in_hand and query_id not in (None, in_hand.query_id):
         in_hand.delete()
-    elif case := _kept(in_hand, user, escalated=escalated):
-        return case
-    if ahead and query_id in (None, ahead.query_id) and (case := _kept(ahead, user, escalated=escalated)):
-        case.lease.ahead = False
-        Lease.objects.filter(pk=case.lease.pk).update(ahead=False)
-        return case
-    if held.expired:
-        sweep()
-    return None
+        return Step(moved=True)
+    if in_hand:
+        return _kept(in_hand, user, escalated=escalated)
+    if ahead and query_id in (None, ahead.query_id):
+        Lease.objects.filter(pk=ahead.pk).update(ahead=False)
+        return Step(moved=True)
+    return Step(moved=held.expired and bool(sweep()))
 
 
-def _claimed_meanwhile(user: User, *, ahead: bool) -> bool:
-    """Whether another request of this person took what this one found free no more."""
-    return Lease.objects.filter(reviewer=user, ahead=ahead).exists()
-
-
-def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> tuple[Case | None, bool]:
-    """The next free case, and whether to try again."""
+def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | None = None) -> Step:
+    """The next free case. Another request of this person may have claimed theirs meanwhile."""
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         # Its writers take turns: what is read as free under its one lock is free when it is claimed. A claim that meets another one
         # must not be left to a constraint: where threads share a process, Python's sqlite3 was seen to lose that error to the garbage
@@ -305,40 +321,54 @@ def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | Non
         with transaction.atomic():
             return _claim_next(user, ahead=ahead, escalated=escalated, query_id=query_id)
     if query_id is not None:
-        return _claim(user, lambda: _shown(Pair.objects.filter(query=query_id), user, escalated=escalated), ahead=ahead), True
+        case = _claim(user, lambda pairs: _shown(pairs.filter(query=query_id), user, escalated=escalated), ahead=ahead)
+        return Step(case, moved=bool(case))
     scope = queues.scope_of(user, escalated=escalated)
-    heads = queues.next_heads(user, scope, escalated=escalated)
+    for _attempt in range(ATTEMPTS):
+        heads = queues.next_heads(user, scope, escalated=escalated)
+        case = _claim_one_of(heads, scope, user, ahead=ahead, escalated=escalated)
+        if case or Lease.objects.filter(reviewer=user, ahead=ahead).exists():
+            return Step(case, moved=True)
+        if not heads:
+            break
+    return Step()
+
+
+def _claim_one_of(heads: Sequence[queues.Head], scope: Scope, user: User, *, ahead: bool, escalated: bool) -> Case | None:
     if heads and not escalated and (check := _claim_check(user, scope, heads[0], ahead=ahead)):
-        return check, False
+        return check
     for head in heads:
-        if case := _claim(user, partial(_unless_locked, head, scope, user, escalated=escalated), ahead=ahead):
-            return case, False
-    return None, bool(heads)
+        read = partial(_unless_locked, head=head, scope=scope, user=user, escalated=escalated)
+        if case := _claim(user, read, ahead=ahead):
+            return case
+    return None
 
 
-def _unless_locked(head: queues.Head, scope: Scope, user: User, *, escalated: bool) -> list[Pair]:
+def _unless_locked(pairs: QuerySet[Pair], *, head: queues.Head, scope: Scope, user: User, escalated: bool) -> list[Pair]:
     """What of a case a person may be shown. Whoever claims it at the same moment has its first pair locked: nothing, then, but no wait."""
-    if Pair.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=head.pk).values_list("pk").first() is None:
-        return []
-    return _shown(Pair.objects.filter(scope.fitting(), query=head.query), user, escalated=escalated)
+    unlocked = Pair.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=head.pk)
+    return _shown(pairs.filter(Exists(unlocked), scope.fitting(), query=head.query), user, escalated=escalated)
 
 
 def _claim_check(user: User, scope: Scope, head: queues.Head, *, ahead: bool) -> Case | None:
     """Now and then, as often as the policy of the case that comes next says, a known pair comes before it."""
     if random.random() >= (head.check_share or 0.0) or (known := checks.next_for(user, scope)) is None:
         return None
-    return _claim(user, lambda: list(Pair.objects.select_related(*READ).filter(pk=known.pair_id)), ahead=ahead, known=known)
+    return _claim_known(user, known, ahead=ahead)
 
 
-def _claim(user: User, read: Callable[[], list[Pair]], *, ahead: bool, known: KnownPair | None = None) -> Case | None:
-    """Hold the neighbourhood of the pairs that `read` reads. None when someone else holds part of it, or nothing in it is open.
+def _claim_known(user: User, known: KnownPair, *, ahead: bool) -> Case | None:
+    return _claim(user, lambda pairs: list(pairs.select_related(*READ).filter(pk=known.pair_id)), ahead=ahead, known=known)
+
+
+def _claim(user: User, read: Callable[[QuerySet[Pair]], list[Pair]], *, ahead: bool, known: KnownPair | None = None) -> Case | None:
+    """Hold the neighbourhood of those of all pairs that `read` reads. None when someone else holds part of it, or nothing in it is open.
 
     A transaction that frees nothing: two that free and claim in one can dead-lock.
     """
     try:
         with transaction.atomic():
-            _not_waiting_for_the_disk()
-            if not (pairs := read()):
+            if not (pairs := read(_not_waiting_for_the_disk(Pair.objects.all()))):
                 return None
             lease = Lease.objects.create(reviewer=user, ahead=ahead, query_id=pairs[0].query_id, expires_at=_expiry(), check_pair=known)
             # A verdict on any member of their groups can reach these pairs.
@@ -364,7 +394,7 @@ def _pairs_of(lease: Lease, user: User, *, escalated: bool, briefly: bool = Fals
 def _shown(pairs: QuerySet[Pair], user: User, *, escalated: bool, briefly: bool = False) -> list[Pair]:
     """What this person may be shown of a case's pairs: the first in the queue's order, as many as a case holds, the likeliest on top."""
     read = pairs.select_related("score", "policy", "standing").only(*BRIEFLY) if briefly else _read(pairs)
-    return _in_order(queues.shown(read.order_by(*queues.ORDER), user, escalated=escalated)[:MOST_PAIRS])
+    return _in_order(queues.open_pairs(user, escalated=escalated, of=read).order_by(*queues.ORDER)[:MOST_PAIRS])
 
 
 def _read(pairs: QuerySet[Pair]) -> QuerySet[Pair, Any]:

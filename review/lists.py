@@ -25,10 +25,10 @@ from alignment.export import neutral
 from alignment.models import User
 from review import fragments, keyset
 from review.permissions import person
+from review.subqueries import COUNTED
 
 ROWS_A_PAGE = 50
 ROWS_AT_ONCE = 500
-COUNTED = 10_000
 LONGEST_CHOICE = 300
 MEDIA = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 

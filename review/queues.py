@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
 from django.core.cache import cache
@@ -19,19 +21,19 @@ from django.db.models.lookups import LessThanOrEqual
 from django.utils import timezone
 
 from alignment import planned
-from alignment.models import Actor, CandidateSet, Decision, Pair, PolicyVersion, User
+from alignment.models import Actor, CandidateSet, Category, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
 from alignment.opinions import last_word_open_to, none_of, second_open_to
 from review import scopes, written
 from review.models import HeldSKU, Lease, QueueCount
 from review.pace import UNSCORED
 from review.scopes import Scope
+from review.subqueries import COUNTED, Among, Bounded
 
 Stage = Pair.Stage
 FOR_EVERYONE = (Stage.FIRST, Stage.SECOND)
 ORDER = ("-priority", "order_key", "pk")
 HEAD = ("pk", "query", "priority", "order_key", "policy__check_share")
-COUNTED = 10_000
 # How many of the first free pairs are looked at, so that those who ask at the same moment need not wait for each other.
 AT_ONCE = 16
 OVERDUE_AT_ONCE = 1000
@@ -63,32 +65,20 @@ def stages(*, escalated: bool) -> tuple[Pair.Stage, ...]:
     return FOR_ADMINS if escalated else FOR_EVERYONE
 
 
-def open_pairs(user: User, *, escalated: bool) -> QuerySet[Pair]:
-    """The open pairs that this person may be shown: the admins' or the others.
+def open_pairs(user: User, *, escalated: bool, of: QuerySet[Pair] | None = None) -> QuerySet[Pair]:
+    """The open pairs that this person may be shown, of some or of all: the admins' or the others.
 
     Without those they found unsure themselves, and without those that want somebody else's opinion than theirs.
     """
-    pairs = Pair.objects.filter(in_review=True, stage__in=stages(escalated=escalated))
+    pairs = (Pair.objects.all() if of is None else of).filter(in_review=True, stage__in=stages(escalated=escalated))
     if escalated:
         return pairs.filter(last_word_open_to(user)) if user.is_admin else pairs.none()
     return pairs.filter(second_open_to(user)).filter(_not_unsure_of(user))
 
 
-def shown(pairs: QuerySet[Pair], user: User, *, escalated: bool) -> list[Pair]:
-    """Those of a few pairs, read with what stands on them, that `open_pairs` has. The log is asked only where it could hide one."""
-    read = list(pairs.filter(in_review=True, stage__in=stages(escalated=escalated)))
-    asked = [pair.pk for pair in read if pair.stage != Stage.FIRST or (pair.standing and pair.standing.verdict == Decision.Verdict.UNSURE)]
-    if not asked:
-        return read
-    told = set(open_pairs(user, escalated=escalated).filter(pk__in=asked).values_list("pk", flat=True))
-    return [pair for pair in read if pair.pk in told or pair.pk not in asked]
-
-
 def _open_at(user: User, stage: Pair.Stage) -> QuerySet[Pair]:
     """Those of `open_pairs` in one stage, by conditions of that stage only."""
     pairs = Pair.objects.filter(in_review=True, stage=stage)
-    if stage in FOR_ADMINS and not user.is_admin:
-        return pairs.none()
     conditions = {Stage.FIRST: _not_unsure_of, Stage.SECOND: second_open_to, Stage.ADJUDICATION: last_word_open_to}
     return pairs.filter(conditions[stage](user)) if stage in conditions else pairs
 
@@ -168,32 +158,36 @@ def why_empty(user: User, counted: Left, *, escalated: bool) -> dict[str, Any]:
     opinion. scoring: it goes on. aside: it was cancelled before its end. done: all of it. never: nothing was compared yet.
     """
     reason, count = _why_empty(user, counted, escalated=escalated)
-    return {"reason": reason or _how_far_scoring_is(), "count": count}
-
-
-def _how_far_scoring_is() -> str:
-    if CandidateSet.objects.filter(UNSCORED).exists():
-        return "scoring"
-    if CandidateSet.objects.filter(status=CandidateSet.Status.ASIDE).exists():
-        return "aside"
-    return "done" if CandidateSet.objects.exists() else "never"
+    return {"reason": reason, "count": count}
 
 
 def _why_empty(user: User, counted: Left, *, escalated: bool) -> tuple[str, int]:
-    if count := counted.pairs:
-        return "held", count
-    if escalated:
-        count = 0 if scope_of(user, escalated=True).everything else left(user, escalated=True, narrowed=False).pairs
-        return ("narrowed", count) if count else ("", 0)
-    if scopes.work_on(user) and (count := left(user, narrowed=False).pairs):
+    if counted.pairs:
+        return "held", counted.pairs
+    narrowed = not scope_of(user, escalated=True).everything if escalated else bool(scopes.work_on(user))
+    if narrowed and (count := left(user, escalated=escalated, narrowed=False).pairs):
         return "narrowed", count
-    # Whoever is given everything has nothing elsewhere.
-    limited = not scopes.of(user, narrowed=False).everything
-    if limited and (count := open_pairs(user, escalated=False).order_by()[: COUNTED + 1].count()):
-        return "elsewhere", count
-    if count := count_open(escalated=False):
-        return "others", count
-    return "", 0
+    there = _what_there_is(user, escalated=escalated)
+    for reason in ("elsewhere", "others"):
+        if count := there.get(reason, 0):
+            return reason, count
+    return next((reason for reason in ("scoring", "aside", "done") if there[reason]), "never"), 0
+
+
+def _what_there_is(user: User, *, escalated: bool) -> dict[str, int]:
+    """By each reason why nothing is left for a person, how much there is of it: one query over several tables."""
+    sets = CandidateSet.objects
+    rows: dict[str, Exists | Bounded] = {
+        "scoring": Exists(sets.filter(UNSCORED)),
+        "aside": Exists(sets.filter(status=CandidateSet.Status.ASIDE)),
+        "done": Exists(sets.all()),
+    }
+    if not escalated:
+        rows["others"] = Bounded(Pair.objects.filter(in_review=True, stage__in=FOR_EVERYONE))
+        # Whoever is given everything has nothing elsewhere.
+        if not scopes.of(user, narrowed=False).everything:
+            rows["elsewhere"] = Bounded(open_pairs(user, escalated=False))
+    return Category.objects.filter(parent=None).annotate(**rows).values(*rows).get()
 
 
 def _free(pairs: QuerySet[Pair]) -> QuerySet[Pair]:
@@ -217,11 +211,14 @@ def _overdue(free: QuerySet[Pair], scope: Scope) -> list[Head]:
 
 @dataclass(frozen=True)
 class _Counted:
-    """In which stages and pairs of languages anything was open when last counted, and whether any of it was overdue."""
+    """Of what anything was open when last counted, and of what any of it was overdue: stages and pairs of languages."""
 
     stages: frozenset[str]
     languages: frozenset[str]
-    overdue: bool
+    overdue: frozenset[tuple[str, str]]
+
+    def some_overdue(self, scope: Scope, among: Sequence[str]) -> bool:
+        return any(stage in among and (scope.languages is None or languages in scope.languages) for stage, languages in self.overdue)
 
 
 def _as_counted() -> _Counted | None:
@@ -233,61 +230,53 @@ def _as_counted() -> _Counted | None:
         cache.set(AS_COUNTED, rows, 10)
     if not rows:
         return None
-    return _Counted(frozenset(row[0] for row in rows), frozenset(row[1] for row in rows), any(row[2] for row in rows))
+    late = frozenset((stage, languages) for stage, languages, late in rows if late)
+    return _Counted(frozenset(row[0] for row in rows), frozenset(row[1] for row in rows), late)
 
 
 def _first(user: User, scope: Scope, counted: _Counted | None, *, escalated: bool) -> list[Head]:
     """What is overdue, else what comes first: wherever it is, or where `counted` says that something is."""
-    some_overdue = counted is None or counted.overdue
-    if some_overdue and (overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope)):
-        return overdue
+    if (escalated and not user.is_admin) or scope.languages == frozenset():
+        return []
     wanted = [stage for stage in stages(escalated=escalated) if counted is None or stage in counted.stages]
     wanted = [stage for stage in wanted if scope.stages is None or stage in scope.stages]
+    some_overdue = counted is None or counted.some_overdue(scope, wanted)
+    if some_overdue and (overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope)):
+        return overdue
     return _in_order(user, tuple(wanted), scope, counted)[:AT_ONCE]
 
 
 def _in_order(user: User, wanted: tuple[Pair.Stage, ...], scope: Scope, counted: _Counted | None) -> list[Head]:
     """The first of each part that has an index of its own: in each stage, of a category, else of a pair of languages, else of all."""
-    if not wanted:
-        return []
-    person, shape = Actor.of(user).uuid, (user.is_admin, wanted, scope, counted and counted.languages)
+    languages = counted.languages if counted else None
 
-    def free() -> list[QuerySet[Pair]]:
-        return [_free(_open_at(user, stage)) for stage in wanted]
+    def heads() -> QuerySet[Pair, tuple[Any, ...]]:
+        parts = _parts([_free(_open_at(user, stage)) for stage in wanted], scope, languages)
+        return Pair.objects.filter(reduce(or_, parts)).values_list(*HEAD) if parts else Pair.objects.none().values_list(*HEAD)
 
-    if scope.subtrees is not None:
-        heads = written.rows(shape, lambda: _of_categories(free(), scope, counted), person=person)
-    elif scope.languages is not None and len(scope.languages) <= MOST_LANGUAGES:
-        languages = scope.languages if counted is None else scope.languages & counted.languages
-        heads = written.rows(shape, lambda: _of_languages(free(), languages), person=person) if languages else []
-    else:
-        firsts = [written.rows((shape, stage), partial(_of_all, user, stage, scope), person=person) for stage in wanted]
-        return sorted((Head(*row) for rows in firsts for row in rows), key=_place)
-    found = [head for row in heads for head in row if head is not None]
-    return sorted((Head(*row) for row in Pair.objects.filter(pk__in=found).values_list(*HEAD)), key=_place) if found else []
+    shape = (user.is_admin, wanted, scope, languages)
+    return sorted((Head(*row) for row in written.rows(shape, heads, person=Actor.of(user).uuid)), key=_place)
 
 
 def _place(head: Head) -> tuple[int, float, int]:
     return -head.priority, head.order_key, head.pk
 
 
-def _of_all(user: User, stage: Pair.Stage, scope: Scope) -> QuerySet[Pair, tuple[Any, ...]]:
-    return _free(_open_at(user, stage)).filter(scope.fitting()).order_by(*ORDER).values_list(*HEAD)[:AT_ONCE]
-
-
-def _of_categories(free: list[QuerySet[Pair]], scope: Scope, counted: _Counted | None) -> QuerySet[Any, tuple[Any, ...]]:
-    inside = [pairs.filter(scope.of_languages(), category=OuterRef("pk")) for pairs in free]
-    categories = scope.categories().order_by()
-    if counted and scope.languages is not None:
-        # One without any fitting pair would be read to its end.
-        categories = categories.filter(Exists(QueueCount.objects.filter(scope.of_languages(), category=OuterRef("pk"), pairs__gt=0)))
-    return categories.values_list(*map(_head, inside))
-
-
-def _of_languages(free: list[QuerySet[Pair]], languages: frozenset[str]) -> QuerySet[Any, tuple[Any, ...]]:
-    parts = [_head(pairs.filter(languages=one)) for one in sorted(languages) for pairs in free]
-    # Any one row: only what is looked up beside it matters, all in one query.
-    return PolicyVersion.objects.order_by("pk").values_list(*parts)[:1]
+def _parts(free: list[QuerySet[Pair]], scope: Scope, open_languages: frozenset[str] | None) -> list[Q]:
+    """Which pairs are first of what is free in each stage: each found by an index, all in one query."""
+    if scope.subtrees is not None:
+        categories = scope.categories().order_by()
+        if open_languages is not None and scope.languages is not None:
+            # One without any fitting pair would be read to its end.
+            counts = QueueCount.objects.filter(scope.of_languages(), category=OuterRef("pk"), pairs__gt=0)
+            categories = categories.filter(Exists(counts))
+        inside = [pairs.filter(scope.of_languages(), category=OuterRef("pk")) for pairs in free]
+        return [Q(Among(F("pk"), categories.values(head=_head(pairs)))) for pairs in inside]
+    if scope.languages is not None and len(scope.languages) <= MOST_LANGUAGES:
+        languages = scope.languages if open_languages is None else scope.languages & open_languages
+        heads = [_head(pairs.filter(languages=one)) for one in sorted(languages) for pairs in free]
+        return [Q(pk__in=heads)] if heads else []
+    return [Q(Among(F("pk"), pairs.filter(scope.fitting()).order_by(*ORDER).values("pk")[:AT_ONCE])) for pairs in free]
 
 
 def _head(pairs: QuerySet[Pair]) -> Subquery:

@@ -152,7 +152,7 @@ def test_the_case_page_names_every_kind_in_the_readers_language(client):
     pair_of("Kettle 1.7 L, pack of 2", "Wasserkocher 1 l, pack of 3")
     client.force_login(factories.make_reviewer())
     client.cookies["django_language"] = "zh-hans"
-    assert "容量, 件数" in client.get(reverse("case")).content.decode()
+    assert "容量, 件数" in client.get(reverse("case"), follow=True).content.decode()
 
 
 def test_a_corrected_language_is_read_anew_on_either_side():

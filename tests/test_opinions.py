@@ -15,6 +15,7 @@ from alignment import decisions, groups, implied, opinions
 from alignment.models import Decision, Pair, User
 from review import leases, queues
 from tests.factories import make_admin, make_pair, make_review_policy, make_reviewer, make_sku
+from tests.steps import opened
 from tests.test_decisions import change_text
 
 pytestmark = pytest.mark.django_db
@@ -202,7 +203,7 @@ def test_the_groups_do_not_answer_for_a_second_reviewer(one: User, other: User) 
 def test_the_second_reviewer_sees_nothing_of_the_first(client: Client, pair: Pair, one: User, other: User) -> None:
     first = decisions.decide(pair_id=pair.pk, verdict="accept", user=one, note="the very same box")
     client.force_login(other)
-    page = client.get(reverse("case"))
+    page = client.get(reverse("case"), follow=True)
     assert [candidate.pair.pk for candidate in page.context["candidates"]] == [pair.pk]
     html = page.content.decode()
     assert "the very same box" not in html and ">one" not in html and "in group" not in html
@@ -261,11 +262,11 @@ def test_an_admin_is_told_why_a_pair_is_escalated_and_who_said_what_and_reaches_
         ("escalated", doubted, "Everybody who looked was unsure."),
         ("adjudication", disputed, "Two people differ. You have the last word"),
     ):
-        page = client.get(reverse("escalated"), {"why": reason})
+        page = opened(client, reverse("escalated", query={"why": reason}))
         assert [candidate.pair for candidate in page.context["candidates"]] == [pair]
         assert why in page.content.decode()
         assert [earlier.who for earlier in page.context["candidates"][0].earlier] == ["one", "other"]
     decide(disputed, Verdict.REJECT, make_admin())
-    assert "Nothing fits these filters" in client.get(reverse("escalated"), {"why": "adjudication"}).content.decode()
-    page = client.get(reverse("escalated"), {"reset": "1"}, follow=True)
+    assert "Nothing fits these filters" in opened(client, reverse("escalated", query={"why": "adjudication"})).content.decode()
+    page = opened(client, reverse("escalated", query={"reset": "1"}))
     assert [candidate.pair for candidate in page.context["candidates"]] == [doubted]

@@ -59,14 +59,18 @@ def escalated(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, *, escalated: bool) -> HttpResponse:
-    """The case in hand, or the next. `pair` opens that candidate; `again` takes that pair's case where nobody else holds it."""
+    """The case in hand, or the next. `pair` opens that candidate; `again` takes that pair's case where nobody else holds it.
+
+    Whatever is to be written first, a lease renewed or a case claimed, is a step of its own, which leads here again.
+    """
     user, current = person(request), _number(request.GET.get("pair"))
-    taken = None
     if again := _number(request.GET.get("again")):
-        current, taken = again, _take_again(user, again, escalated=escalated)
-        if taken is None:
+        if _take_again(user, again, escalated=escalated) is None:
             messages.info(request, _("That pair is decided meanwhile, or somebody else is at it. Here is what waits for you now."))
-    taken = taken or leases.take_case(user, escalated=escalated)
+        return redirect(f"{request.path}?pair={again}")
+    taken, moved = leases.step_to_case(user, escalated=escalated)
+    if moved:
+        return redirect(request.get_full_path())
     template = "review/_case.html" if fragments.wanted(request) else "review/case.html"
     return render(request, template, _context(user, taken, escalated=escalated, current=current))
 
@@ -78,7 +82,9 @@ def _page(request: HttpRequest, *, escalated: bool) -> HttpResponse:
 def ahead(request: HttpRequest) -> HttpResponse:
     """The case after the one in hand, held already and drawn already: a fragment that the page keeps until it is needed."""
     user, escalated = person(request), bool(request.GET.get("escalated"))
-    taken = leases.take_ahead(user, escalated=escalated)
+    taken, moved = leases.step_to_ahead(user, escalated=escalated)
+    if moved:
+        return redirect(request.get_full_path())
     if taken is None:
         return HttpResponse(status=204)
     context = _where(user, escalated=escalated) | cases.describe(taken, user=user)
@@ -143,7 +149,7 @@ def _repeated(user: User, request_id: uuid.UUID | None, pair_id: int) -> bool:
 
 def _decided_elsewhere(user: User, pair_id: int, *, escalated: bool) -> bool:
     """Whether the last word on a pair that this person is asked about no more is their own. A hidden check's answer is one too."""
-    if queues.shown(Pair.objects.filter(pk=pair_id).select_related("standing"), user, escalated=escalated):
+    if queues.open_pairs(user, escalated=escalated, of=Pair.objects.filter(pk=pair_id)).exists():
         return False
     if CheckAnswer.objects.filter(checks.GIVEN, known__pair=pair_id, reviewer=user).exists():
         return True

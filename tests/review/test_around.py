@@ -46,7 +46,7 @@ def said(html: str) -> str:
 
 
 def summary(client) -> str:
-    html = client.get(reverse("case")).content.decode()
+    html = client.get(reverse("case"), follow=True).content.decode()
     start = html.index('<details class="around')
     return said(html[start : html.index("</summary>", start)])
 
@@ -54,7 +54,7 @@ def summary(client) -> str:
 def fetched(client, lease: Lease | None = None, *, escalated: bool = False):
     """What the page asks for when its details are opened."""
     if lease is None:
-        client.get(reverse("case"))
+        client.get(reverse("case"), follow=True)
         lease = Lease.objects.get(ahead=False)
     return client.get(reverse("neighbours", args=[lease.uuid]) + ("?escalated=1" if escalated else ""))
 
@@ -104,7 +104,7 @@ def test_a_second_reviewer_is_told_nothing_that_the_first_verdict_moved(client, 
     make_case(2)
     for pair in Pair.objects.all():
         decisions.decide(pair_id=pair.pk, verdict="accept", user=factories.make_reviewer())
-    page = client.get(reverse("case"))
+    page = client.get(reverse("case"), follow=True)
     assert {candidate.pair.stage for candidate in page.context["candidates"]} == {"second"}
     assert page.context["around"] == around.Around()
     assert told(client) == NOTHING
@@ -120,7 +120,7 @@ def test_what_is_around_is_hostile_text_as_any(client, reviewer):
 def test_the_case_tells_how_much_there_is_and_the_rest_when_it_is_asked_for(client, reviewer):
     query = make_case()
     neighbour(query, "accept", title="Bouilloire"), neighbour(query, "reject", title="Théière")
-    page = client.get(reverse("case"))
+    page = client.get(reverse("case"), follow=True)
     assert summary(client).startswith("Around it: 1 same 1 different 0 discarded in group G-")
     assert "Bouilloire" not in page.content.decode() and "Théière" not in page.content.decode()
     assert reverse("neighbours", args=[page.context["lease"].uuid]) in page.content.decode()
@@ -136,7 +136,7 @@ def test_a_case_with_nothing_around_it_says_so(client, reviewer):
 def test_only_who_holds_a_case_is_told_what_is_around_it(client, reviewer):
     query = make_case()
     neighbour(query, "reject", title="Théière")
-    client.get(reverse("case"))
+    client.get(reverse("case"), follow=True)
     lease = Lease.objects.get()
     for other in (factories.make_reviewer("wu"), factories.make_admin("wang")):
         client.force_login(other)
@@ -154,8 +154,8 @@ def test_only_who_holds_a_case_is_told_what_is_around_it(client, reviewer):
 def test_what_is_around_the_case_ahead_is_told_as_well(client, reviewer):
     for title in ("Théière", "Bouilloire"):
         neighbour(make_case(), "reject", title=title)
-    client.get(reverse("case"))
-    client.get(reverse("ahead"))
+    client.get(reverse("case"), follow=True)
+    client.get(reverse("ahead"), follow=True)
     by_place = [said(fetched(client, Lease.objects.get(ahead=ahead)).content.decode()) for ahead in (False, True)]
     assert ["Théière" in by_place[0], "Bouilloire" in by_place[1]] == [True, True]
 
@@ -167,7 +167,7 @@ def test_what_is_around_an_escalated_case_is_told_to_the_admin_who_holds_it_as_s
     pair = Pair.objects.get(in_review=True)
     for name in ("mei", "wu"):
         decisions.decide(pair_id=pair.pk, verdict="unsure", user=factories.make_reviewer(name))
-    page = client.get(reverse("escalated"))
+    page = client.get(reverse("escalated"), follow=True)
     lease = Lease.objects.get()
     assert reverse("neighbours", args=[lease.uuid]) + "?escalated=1" in page.content.decode()
     assert "Théière" in said(fetched(client, lease, escalated=True).content.decode())
@@ -217,6 +217,6 @@ def test_it_takes_as_many_queries_for_many_neighbours_as_for_one(client, reviewe
         around.of(query, pairs, reviewer)
     with django_assert_max_num_queries(6):
         around.neighbours(query.pk, pairs, reviewer)
-    client.get(reverse("case"))
+    client.get(reverse("case"), follow=True)
     with django_assert_max_num_queries(12):
         fetched(client, Lease.objects.get())

@@ -7,14 +7,16 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
 from alignment import decisions, rollout
-from alignment.models import SKU, Actor, Decision, Pair
-from review import leases
+from alignment.models import SKU, Actor, CandidateSet, Decision, Pair, ScoringRun, User
+from review import leases, queue_counts, scopes
 from review.models import Lease
 from tests import factories
+from tests.steps import MOST_QUERIES, opened, steps
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -40,7 +42,7 @@ def verdict(pair, verdict="accept", **fields):
 
 
 def shown(client) -> list[Pair]:
-    page = client.get(reverse("case"))
+    page = client.get(reverse("case"), follow=True)
     assert page.status_code == 200
     return [candidate.pair for candidate in (page.context.get("candidates") or [])]
 
@@ -48,23 +50,24 @@ def shown(client) -> list[Pair]:
 def test_it_is_one_press_from_signing_in_to_the_first_case(client):
     query = make_case()
     factories.make_reviewer("lin")
-    page = client.post(reverse("sign-in"), {"username": "lin", "password": "a long password 1"}, follow=True)
-    assert page.redirect_chain[-1][0] == reverse("case")
-    assert query.title in page.content.decode()
+    signed_in = client.post(reverse("sign-in"), {"username": "lin", "password": "a long password 1"})
+    home = client.get(signed_in.url)
+    assert home.url == reverse("case")
+    assert query.title in opened(client, home.url).content.decode()
 
 
 def test_a_candidate_with_the_querys_gtin_says_so(client, reviewer):
     query = factories.make_sku(gtin="04006381333931")
     factories.make_set(query, [factories.make_sku(gtin="04006381333931"), factories.make_sku(gtin="00000000000017")])
     factories.score_waiting_sets(0.8)
-    assert client.get(reverse("case")).content.decode().count("the same GTIN") == 1
+    assert client.get(reverse("case"), follow=True).content.decode().count("the same GTIN") == 1
 
 
 def test_quantities_are_compared_across_units_and_languages_and_escaped(client, reviewer):
     query = factories.make_sku("Kettle 1.7 L 2200 W <b>2 m</b>")
     factories.make_set(query, [factories.make_sku("电热水壶 1700毫升 1500瓦")])
     factories.score_waiting_sets(0.8)
-    page = re.sub(r"<[^>]*>|\\s+", " ", client.get(reverse("case")).content.decode())
+    page = re.sub(r"<[^>]*>|\\s+", " ", client.get(reverse("case"), follow=True).content.decode())
     compared = " ".join(page.split())
     assert "Power 2200 W ≠ differs 1500瓦" in compared
     assert "Volume 1.7 L = 1700毫升" in compared
@@ -83,7 +86,7 @@ def test_it_shows_languages_links_and_what_differs(client, reviewer):
         "Earbuds", attributes={"Colour": "ＢＬＡＣＫ", "power": "6 W"}, url="javascript:alert(1)", description="<script>x</script>"
     )
     factories.make_pair(0.8, left=query, right=other)
-    html = client.get(reverse("case")).content.decode()
+    html = client.get(reverse("case"), follow=True).content.decode()
     assert 'lang="zh"' in html and 'lang="en"' in html
     assert 'href="https://shop.example/1" target="_blank" rel="noopener noreferrer"' in html
     assert "javascript:" not in html and "<script>x" not in html
@@ -95,7 +98,7 @@ def test_it_shows_both_directions_and_says_so_when_a_score_is_the_demo_models(cl
     factories.make_set(one, [two])
     factories.make_set(two, [one])
     factories.score_waiting_sets({(one.pk, two.pk): 0.8999, (two.pk, one.pk): 0.75}, model=factories.make_model(is_demo=True))
-    html = client.get(reverse("case")).content.decode()
+    html = client.get(reverse("case"), follow=True).content.decode()
     assert "0.89" in html and "0.75" in html and "0.90" not in html
     assert "demo model" in html and "RERANKER_MODEL" in html and "not trained to follow instructions" in html
 
@@ -191,9 +194,9 @@ def test_what_everyone_found_unsure_goes_to_admins(client, reviewer):
     make_case(1)
     client.post(reverse("decide"), verdict(shown(client)[0], "unsure"), **HTMX)
     assert shown(client) == []
-    assert client.get(reverse("escalated")).status_code == 403
+    assert client.get(reverse("escalated"), follow=True).status_code == 403
     client.force_login(factories.make_admin())
-    page = client.get(reverse("escalated"))
+    page = client.get(reverse("escalated"), follow=True)
     pair = page.context["candidates"][0].pair
     assert "Unsure" in page.content.decode() and reviewer.username in page.content.decode()
     client.post(reverse("decide"), verdict(pair, "accept", escalated="1"), **HTMX)
@@ -201,9 +204,9 @@ def test_what_everyone_found_unsure_goes_to_admins(client, reviewer):
 
 
 def test_an_empty_queue_says_what_would_fill_it(client, reviewer):
-    assert "Nothing was compared yet" in client.get(reverse("case")).content.decode()
+    assert "Nothing was compared yet" in client.get(reverse("case"), follow=True).content.decode()
     make_case(1, score=0.95)
-    assert "Everything is reviewed" in client.get(reverse("case")).content.decode()
+    assert "Everything is reviewed" in client.get(reverse("case"), follow=True).content.decode()
 
 
 def test_a_changed_text_is_marked(client, reviewer):
@@ -214,12 +217,12 @@ def test_a_changed_text_is_marked(client, reviewer):
     query.title, query.text_hash = "Another kettle", "e" * 64
     query.save()
     scoring.sku_changed([query.pk])
-    assert "text changed" in client.get(reverse("case")).content.decode()
+    assert "text changed" in client.get(reverse("case"), follow=True).content.decode()
 
 
 def test_every_page_is_complete_without_inline_script_or_style(client, reviewer):
     make_case(2)
-    page = client.get(reverse("case"))
+    page = client.get(reverse("case"), follow=True)
     html = page.content.decode()
     assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", html)
     policy = page.headers["Content-Security-Policy"]
@@ -229,24 +232,69 @@ def test_every_page_is_complete_without_inline_script_or_style(client, reviewer)
 def test_an_instruction_that_is_being_replaced_says_so(client, reviewer):
     factories.make_pair(0.8)
     said = "A newer version of this policy is being rolled out."
-    assert said not in client.get(reverse("case")).content.decode()
+    assert said not in client.get(reverse("case"), follow=True).content.decode()
     factories.make_policy(instruction="Is it the same thing?")
-    assert said in client.get(reverse("case")).content.decode()
+    assert said in client.get(reverse("case"), follow=True).content.decode()
     while rollout.advance():
         pass
-    assert said not in client.get(reverse("case")).content.decode()
+    assert said not in client.get(reverse("case"), follow=True).content.decode()
 
 
-def test_the_queries_do_not_grow_with_the_case(client, reviewer, django_assert_max_num_queries):
+def test_no_step_to_a_case_asks_much_nor_does_showing_it(client, reviewer):
     for _ in range(6):
         make_case(12)
+    reviewer.languages = ["en", "de"]
+    reviewer.save()
+    Actor.of(reviewer), Actor.of(factories.make_reviewer("gone"))
+    for name in ("case", "ahead"):
+        [claimed, shown] = steps(client, reverse(name), **HTMX)
+        assert any("INSERT" in query for query in claimed.queries) and shown.answer.status_code == 200
+        assert max(len(claimed.queries), len(shown.queries)) <= MOST_QUERIES, name
+    Lease.objects.update(expires_at=timezone.now() + timedelta(seconds=1))
+    for name in ("case", "ahead"):
+        [renewed, shown] = steps(client, reverse(name), **HTMX)
+        assert any("UPDATE" in query for query in renewed.queries) and shown.answer.status_code == 200
+        assert max(len(renewed.queries), len(shown.queries)) <= MOST_QUERIES, name
+    Pair.objects.filter(query=Lease.objects.get(ahead=False).query).update(in_review=False)
+    [emptied, followed, shown] = steps(client, reverse("case"))
+    assert shown.answer.context["candidates"]
+    assert max(len(step.queries) for step in (emptied, followed, shown)) <= MOST_QUERIES
+    Lease.objects.update(reviewer=User.objects.get(username="gone"), expires_at=timezone.now())
+    [freed, claimed, shown] = steps(client, reverse("case"))
+    assert any("DELETE" in query for query in freed.queries) and shown.answer.context["candidates"]
+    assert max(len(step.queries) for step in (freed, claimed, shown)) <= MOST_QUERIES
+
+
+@pytest.mark.parametrize("kept_from", ["nothing", "by a lease", "by a category", "by what they narrowed it to", "by being cancelled"])
+def test_an_empty_queue_asks_as_few(client, reviewer, kept_from):
     Actor.of(reviewer)
-    with django_assert_max_num_queries(22):
-        client.get(reverse("case"))
-    with django_assert_max_num_queries(12):
-        client.get(reverse("case"))
-    with django_assert_max_num_queries(19):
-        client.get(reverse("ahead"))
+    if kept_from != "nothing":
+        make_case()
+        queue_counts.count()
+    if kept_from == "by a lease":
+        assert leases.take_case(factories.make_reviewer("otto"))
+    elif kept_from == "by a category":
+        reviewer.categories.set([factories.make_category("Elsewhere")])
+    elif kept_from == "by what they narrowed it to":
+        scopes.narrow(user=reviewer, category=factories.make_category("Elsewhere"), languages="")
+    elif kept_from == "by being cancelled":
+        Pair.objects.update(in_review=False)
+        run = ScoringRun.objects.create(status=ScoringRun.Status.CANCELLED)
+        CandidateSet.objects.update(status=CandidateSet.Status.ASIDE, scoring_run=run)
+    cache.clear()
+    [step] = steps(client, reverse("case"))
+    assert not step.answer.context.get("candidates") and len(step.queries) <= MOST_QUERIES
+
+
+def test_an_empty_list_of_escalated_pairs_asks_as_few(client):
+    admin = factories.make_admin()
+    client.force_login(admin)
+    Actor.of(admin)
+    make_case()
+    queue_counts.count()
+    cache.clear()
+    [step] = steps(client, reverse("escalated"))
+    assert step.answer.context["reason"] == "done" and len(step.queries) <= MOST_QUERIES
 
 
 def test_giving_a_case_back_frees_it(client, reviewer):

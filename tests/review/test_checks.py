@@ -47,9 +47,9 @@ def press(client, pair, verdict, **fields):
 
 
 def test_a_check_looks_like_any_other_case(client, reviewer, known):
-    check = client.get(reverse("case"))
+    check = client.get(reverse("case"), follow=True)
     press(client, known.pair, "accept")
-    real = client.get(reverse("case"))
+    real = client.get(reverse("case"), follow=True)
     assert [candidate.pair.pk for candidate in check.context["candidates"]] == [known.pair_id]
     assert real.context["candidates"][0].pair.pk != known.pair_id
 
@@ -71,7 +71,7 @@ def test_the_count_of_what_is_left_does_not_tell(client, reviewer, known):
 
 def test_an_answer_is_kept_beside_the_log_and_moves_no_group(client, reviewer, known):
     before = Decision.objects.count(), Group.objects.count(), Pair.objects.get(pk=known.pair_id).standing_id
-    client.get(reverse("case"))
+    client.get(reverse("case"), follow=True)
     press(client, known.pair, "reject")
     answer = CheckAnswer.objects.get()
     assert (answer.known, answer.reviewer, answer.verdict, answer.seconds) == (known, reviewer, "reject", 2.0)
@@ -79,7 +79,7 @@ def test_an_answer_is_kept_beside_the_log_and_moves_no_group(client, reviewer, k
 
 
 def test_a_press_that_arrives_twice_is_one_answer(client, reviewer, known):
-    client.get(reverse("case"))
+    client.get(reverse("case"), follow=True)
     request_id = str(uuid.uuid4())
     for _ in range(2):
         assert press(client, known.pair, "reject", request_id=request_id).status_code == 200
@@ -91,9 +91,9 @@ def test_a_press_used_for_one_check_is_refused_for_another_in_words(client, revi
     pair = factories.make_pair(0.8)
     decisions.decide(pair_id=pair.pk, verdict="accept", user=known.author)
     checks.mark(pair=Pair.objects.get(pk=pair.pk), verdict="accept", user=known.author)
-    shown, request_id = client.get(reverse("case")), str(uuid.uuid4())
+    shown, request_id = client.get(reverse("case"), follow=True), str(uuid.uuid4())
     press(client, shown.context["candidates"][0].pair, "accept", request_id=request_id)
-    other = client.get(reverse("case")).context["candidates"][0].pair
+    other = client.get(reverse("case"), follow=True).context["candidates"][0].pair
     if taken_back:
         press(client, other, "accept")
         client.post(reverse("undo"), **HTMX)
@@ -124,7 +124,7 @@ def test_what_somebody_answers_while_they_are_deactivated_is_kept(client, review
 
     monkeypatch.setattr(checks, "answer", answering)
     monkeypatch.setattr(people, "_locked", locking)
-    client.get(reverse("case"))
+    client.get(reverse("case"), follow=True)
     assert at_once([lambda: press(client, known.pair, "accept"), deactivate]) == []
     assert CheckAnswer.objects.get().verdict == "accept"
     reviewer.refresh_from_db()
@@ -132,9 +132,9 @@ def test_what_somebody_answers_while_they_are_deactivated_is_kept(client, review
 
 
 def test_a_check_that_was_answered_in_another_tab_is_refused_in_the_words_of_any_other_pair(client, reviewer, known):
-    client.get(reverse("case"))
+    client.get(reverse("case"), follow=True)
     press(client, known.pair, "reject")
-    real = client.get(reverse("case")).context["candidates"][0].pair
+    real = client.get(reverse("case"), follow=True).context["candidates"][0].pair
     press(client, real, "reject")
     for pair in (known.pair, real):
         late = press(client, pair, "accept")
@@ -143,7 +143,7 @@ def test_a_check_that_was_answered_in_another_tab_is_refused_in_the_words_of_any
 
 
 def test_undo_takes_an_answer_back_and_asks_again(client, reviewer, known):
-    client.get(reverse("case"))
+    client.get(reverse("case"), follow=True)
     press(client, known.pair, "reject")
     answer = client.post(reverse("undo"), **HTMX)
     assert "Undone" in answer.content.decode()
@@ -152,7 +152,7 @@ def test_undo_takes_an_answer_back_and_asks_again(client, reviewer, known):
 
 
 def test_an_answer_given_again_after_undo_counts_for_nothing_since_the_pair_could_be_looked_up(client, reviewer, known):
-    client.get(reverse("case"))
+    client.get(reverse("case"), follow=True)
     press(client, known.pair, "reject")
     assert "seen both boxes" in client.get(reverse("pair", args=[known.pair_id])).content.decode()
     client.post(reverse("undo"), **HTMX)
@@ -176,7 +176,7 @@ def test_a_press_that_arrives_again_after_its_undo_is_no_second_answer(client, r
 
 
 def test_undo_after_a_later_verdict_takes_that_back_first(client, reviewer, known):
-    client.get(reverse("case"))
+    client.get(reverse("case"), follow=True)
     answer = press(client, known.pair, "accept")
     real = answer.context["candidates"][0].pair
     press(client, real, "reject")

@@ -10,6 +10,7 @@ from alignment.models import Pair, User
 from review.models import Lease
 from tests import factories
 from tests.review.test_case_page import verdict
+from tests.steps import opened
 
 pytestmark = pytest.mark.django_db
 HTMX = {"headers": {"hx-request": "true"}}
@@ -49,7 +50,7 @@ def listed(client, query: str = "") -> list[Pair]:
 
 
 def given(client, query: str = "") -> Pair | None:
-    candidates = client.get(reverse("escalated") + query, follow=True).context.get("candidates")
+    candidates = opened(client, reverse("escalated") + query).context.get("candidates")
     return candidates[0].pair if candidates else None
 
 
@@ -75,9 +76,9 @@ def test_a_filter_of_the_list_narrows_what_is_given_until_it_is_taken_away(clien
     client.get(reverse("escalated-pairs") + "?why=escalated")
     assert given(client) == pairs["unsure"]
     client.post(reverse("decide"), verdict(pairs["unsure"], escalated="1"), **HTMX)
-    page = client.get(reverse("escalated"), follow=True)
+    page = opened(client, reverse("escalated"))
     assert "Nothing fits these filters" in page.content.decode() and "2 other pairs are escalated" in page.content.decode()
-    assert client.get(reverse("escalated"), **HTMX).context["reason"] == "narrowed"
+    assert opened(client, reverse("escalated"), **HTMX).context["reason"] == "narrowed"
     assert given(client, "?reset=1") in (pairs["differ"], pairs["garden"])
 
 
@@ -86,7 +87,7 @@ def test_a_link_to_filtered_escalated_pairs_gives_a_colleague_the_same(client, p
     assert given(client, "?category=Garden&why=adjudication") == pairs["garden"], "what was in hand is given back"
     assert Lease.objects.get().query == pairs["garden"].query
     assert client.get(reverse("escalated")).url.endswith("?why=adjudication&category=Garden&sort=since")
-    assert "only two differ, Garden" in client.get(reverse("escalated"), follow=True).content.decode()
+    assert "only two differ, Garden" in opened(client, reverse("escalated")).content.decode()
 
 
 def test_what_is_narrowed_stays_so_after_a_verdict(client, pairs):
@@ -113,4 +114,4 @@ def test_each_admin_has_filters_of_their_own_and_none_sees_what_waits_for_anothe
 @pytest.mark.parametrize("query", ["?why=x", "?languages=x", "?sort=x", "?why=first"])
 def test_an_address_that_means_nothing_breaks_nothing(client, pairs, query):
     assert client.get(reverse("escalated-pairs") + query, follow=True).status_code == 200
-    assert client.get(reverse("escalated") + query, follow=True).status_code == 200
+    assert opened(client, reverse("escalated") + query).status_code == 200

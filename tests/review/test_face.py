@@ -56,9 +56,9 @@ def test_a_theme_is_kept_for_the_person_and_only_for_them(client):
     client.force_login(user)
     answer = client.post(reverse("theme"), {"theme": "dark", "next": "/playground/"})
     assert answer.url == "/playground/"
-    assert 'data-theme="dark"' in client.get(reverse("case")).content.decode()
+    assert 'data-theme="dark"' in client.get(reverse("case"), follow=True).content.decode()
     client.force_login(factories.make_reviewer())
-    assert "data-theme" not in client.get(reverse("case")).content.decode()
+    assert "data-theme" not in client.get(reverse("case"), follow=True).content.decode()
 
 
 def test_a_theme_that_there_is_not_is_refused_in_words(client):

@@ -14,6 +14,7 @@ from alignment.models import CandidateSet, Category, CategoryChange, ExportRun, 
 from review import desk, figures, queue_counts
 from review.models import QueueCount
 from tests import factories
+from tests.steps import opened
 
 pytestmark = pytest.mark.django_db
 
@@ -185,7 +186,7 @@ def test_every_line_leads_somewhere(client, admin):
     seen = desk.see()
     hrefs = {line.href for line in (*seen.waiting, *seen.running, *seen.wrong)} | {step.href for step in seen.way}
     for href in hrefs:
-        assert client.get(href).status_code == 200
+        assert opened(client, href).status_code == 200
 
 
 def test_the_queries_are_few_and_do_not_grow(client, admin, django_assert_max_num_queries):

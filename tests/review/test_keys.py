@@ -36,7 +36,7 @@ def test_a_key_that_was_chosen_is_kept_and_shown_on_the_case_page(client, review
     factories.make_pair(0.8)
     assert bind(client, accept="F", next="ArrowRight").status_code == 302
     assert stored(reviewer) == keys.DEFAULTS | {"accept": "f", "next": "arrowright"}
-    html = client.get(reverse("case")).content.decode()
+    html = client.get(reverse("case"), follow=True).content.decode()
     assert 'data-binds="accept" data-bound="f"' in html and "<kbd>F</kbd>" in html and "<kbd>→</kbd>" in html
     assert "<kbd>A</kbd>" not in html
 

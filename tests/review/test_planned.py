@@ -44,7 +44,7 @@ def test_a_list_is_planned_for_what_it_is_filtered_by(client, admin, path):
 def test_a_case_is_planned_once_and_what_is_asked_elsewhere_then_is_not(client, admin):
     factories.make_pair(0.8)
     for _ in range(OFTEN):
-        assert client.get(reverse("case")).context["candidates"]
+        assert client.get(reverse("case"), follow=True).context["candidates"]
     before = kept()
     assert any('FROM "review_lease"' in statement for statement in before)
     for _ in range(OFTEN):
@@ -55,7 +55,7 @@ def test_a_case_is_planned_once_and_what_is_asked_elsewhere_then_is_not(client, 
 def test_a_verdict_is_planned_once(client, admin):
     for _ in range(OFTEN):
         pair = factories.make_pair(0.8)
-        client.get(reverse("case"))
+        client.get(reverse("case"), follow=True)
         before = kept()
         client.post(reverse("decide"), {"pair": pair.pk, "verdict": "reject", "seconds": "1", "request_id": str(uuid.uuid4())})
     assert any('INSERT INTO "alignment_decision"' in statement for statement in before)

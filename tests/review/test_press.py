@@ -29,7 +29,7 @@ def press(client, form, **headers):
 
 
 def seen(client, pair) -> str:
-    candidates = client.get(reverse("case")).context["candidates"]
+    candidates = client.get(reverse("case"), follow=True).context["candidates"]
     return next(candidate.seen for candidate in candidates if candidate.pair == pair)
 
 
@@ -121,16 +121,16 @@ def test_a_refused_pair_is_offered_again_by_its_link(client, reviewer):
     query = make_case(1)
     later = Pair.objects.get(query=query)
     assert shown(client) != [later]
-    page = client.get(reverse("case"), {"again": later.pk})
+    page = client.get(reverse("case"), {"again": later.pk}, follow=True)
     assert [candidate.pair for candidate in page.context["candidates"]] == [later]
 
 
 def test_the_case_after_this_one_is_drawn_ahead_and_nobody_else_gets_it(client, reviewer):
     make_case(1)
     query = make_case(1)
-    assert client.get(reverse("ahead")).status_code == 204
+    assert client.get(reverse("ahead"), follow=True).status_code == 204
     first = shown(client)
-    ahead = client.get(reverse("ahead"))
+    ahead = client.get(reverse("ahead"), follow=True)
     assert query.title in ahead.content.decode() and "<html" not in ahead.content.decode()
     assert shown(client) == first
     client.force_login(factories.make_reviewer())
@@ -157,7 +157,7 @@ def test_undoing_a_press_that_never_arrived_undoes_nothing_else(client, reviewer
 def test_a_score_is_drawn_between_its_policys_thresholds(client, reviewer):
     factories.make_policy(review_at=0.6, accept_at=0.95)
     make_case(1)
-    html = client.get(reverse("case")).content.decode()
+    html = client.get(reverse("case"), follow=True).content.decode()
     assert "Reviewed from 0.6, accepted from 0.95" in html
     assert 'cx="125.6"' in html and "M95.2 2V14M148.4 2V14" in html
 
@@ -169,7 +169,7 @@ def test_a_blind_page_holds_no_score_and_no_order_by_it_and_the_answer_tells_it(
     factories.make_set(query, others)
     scores = {(query.pk, sku.pk): 0.71 + 0.03 * place for place, sku in enumerate(others)}
     factories.score_waiting_sets(scores)
-    page = client.get(reverse("case"))
+    page = client.get(reverse("case"), follow=True)
     html = page.content.decode()
     assert not any(f"{score:.2f}" in html for score in scores.values())
     assert "0.7" not in html and "<svg" not in html and "<meter" not in html
@@ -181,11 +181,11 @@ def test_a_blind_page_holds_no_score_and_no_order_by_it_and_the_answer_tells_it(
 
 def test_reasons_are_offered_only_where_the_policy_asks(client, reviewer):
     make_case(1)
-    assert "reject_reason" not in client.get(reverse("case")).content.decode()
+    assert "reject_reason" not in client.get(reverse("case"), follow=True).content.decode()
     factories.make_review_policy(reasons="optional")
     make_case(1)
     client.post(reverse("decide"), verdict(shown(client)[0]))
-    html = client.get(reverse("case")).content.decode()
+    html = client.get(reverse("case"), follow=True).content.decode()
     assert html.count('name="reject_reason"') == 6 and "No reason" in html
 
 
@@ -203,7 +203,7 @@ def test_a_policy_that_requires_reasons_takes_no_reject_without(client, reviewer
     factories.make_review_policy(reasons="required")
     make_case(1)
     pair = shown(client)[0]
-    assert "No reason" not in client.get(reverse("case")).content.decode()
+    assert "No reason" not in client.get(reverse("case"), follow=True).content.decode()
     assert press(client, verdict(pair, "reject")).status_code == 422
     assert press(client, verdict(pair, "reject", reject_reason="size")).json()["kept"]
 
@@ -211,5 +211,5 @@ def test_a_policy_that_requires_reasons_takes_no_reject_without(client, reviewer
 def test_what_kept_a_pair_from_being_accepted_is_said(client, reviewer):
     make_case(1)
     Pair.objects.update(guard="volume,voltage")
-    html = client.get(reverse("case")).content.decode()
+    html = client.get(reverse("case"), follow=True).content.decode()
     assert "The model would have accepted it" in html and "Volume, Voltage" in html

@@ -78,7 +78,7 @@ def test_its_case_is_taken_from_its_page(client, reviewer):
     factories.make_pair(0.8)
     pair = factories.make_pair(0.8)
     assert client.post(reverse("sku-review", args=[pair.query.uuid])).url == reverse("case")
-    assert client.get(reverse("case")).context["query"].sku == pair.query
+    assert client.get(reverse("case"), follow=True).context["query"].sku == pair.query
 
 
 def test_a_case_that_somebody_else_is_at_is_not_taken(client, reviewer):

@@ -67,7 +67,7 @@ def test_two_reviewers_clear_two_hundred_cases_and_no_pair_is_shown_to_both():
         client.force_login(factories.User.objects.get(username=name))
         while Pair.objects.filter(in_review=True).exists():
             # What the client captures of contexts is one thread's or the other's; the page is its own.
-            for pair in map(int, PAIR.findall(client.get(reverse("case")).content.decode())):
+            for pair in map(int, PAIR.findall(client.get(reverse("case"), follow=True).content.decode())):
                 shown[name].append(pair)
                 form = {"pair": pair, "verdict": verdict, "request_id": str(uuid.uuid4()), "seen_standing": ""}
                 answer = client.post(reverse("decide"), form, HTTP_ACCEPT="application/json").json()
@@ -123,7 +123,7 @@ def test_a_killed_browsers_case_goes_to_who_asks_next_and_its_late_verdict_is_re
     make_cases(1)
     gone, here = factories.make_reviewer(), factories.make_reviewer()
     client.force_login(gone)
-    pair = client.get(reverse("case")).context["candidates"][0].pair
+    pair = client.get(reverse("case"), follow=True).context["candidates"][0].pair
     Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert leases.take_case(here).pairs == [pair]
     late = client.post(reverse("decide"), {"pair": pair.pk, "verdict": "accept", "seen_standing": ""}, HTTP_ACCEPT="application/json")

@@ -124,14 +124,14 @@
 
   // What the server says.
 
+  // A case that had to be taken first is answered by the way to itself; whoever is signed out is led to another page.
+  const elsewhere = (response, address) => new URL(response.url).pathname !== new URL(address, window.location).pathname;
+
   const load = async (address, options) => {
     box().setAttribute("aria-busy", "true");
     try {
-      const response = await fetch(
-        address,
-        Object.assign({ headers: { "HX-Request": "true", "X-CSRFToken": csrf }, redirect: "manual" }, options)
-      );
-      if (response.type === "opaqueredirect" || response.status === 403) window.location.assign(page.address);
+      const response = await fetch(address, Object.assign({ headers: { "HX-Request": "true", "X-CSRFToken": csrf } }, options));
+      if (elsewhere(response, address) || response.status === 403) window.location.assign(page.address);
       else if (response.ok || response.status === 409) {
         keep(null);
         show(parse(await response.text()));
@@ -151,8 +151,8 @@
     fetching = true;
     const beside = box().dataset.lease;
     try {
-      const response = await fetch(page.ahead, { headers: { "HX-Request": "true" }, redirect: "manual" });
-      if (response.status === 200 && box().dataset.lease === beside) keep(parse(await response.text()));
+      const response = await fetch(page.ahead, { headers: { "HX-Request": "true" } });
+      if (response.status === 200 && !elsewhere(response, page.ahead) && box().dataset.lease === beside) keep(parse(await response.text()));
     } catch {
       // Without a connection there is no case ahead; the next answer asks again.
     }
