@@ -83,16 +83,13 @@ def answers(pairs: Sequence[Pair]) -> dict[Edge, Pair.Implied]:
     return {(pair.left_id, pair.right_id): found.answer(pair.left_id, pair.right_id) for pair in pairs}
 
 
-def settles(pairs: Sequence[Pair], *, units: dict[int, Unit] | None = None) -> dict[int, Settles]:
-    """How many other open pairs a "same" and a "different" on each of these would close, by pair id. A constant number of queries.
-
-    `units` are `units_of` these pairs, where they were read already.
-    """
-    counted = settled(pairs, units=units)
+def settles(pairs: Sequence[Pair]) -> dict[int, Settles]:
+    """How many other open pairs a "same" and a "different" on each of these would close, by pair id. One query for a thousand SKUs."""
+    counted = settled(pairs)
     return {pair.pk: counted[pair.left_id, pair.right_id] for pair in pairs}
 
 
-def settled(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = (), units: dict[int, Unit] | None = None) -> dict[Edge, Settles]:
+def settled(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = ()) -> dict[Edge, Settles]:
     """As `settles`, by SKUs. `unsaved` are pairs whose rows do not say yet whether they are open.
 
     A "same" joins two units: what is open between them closes, and what is open between one and whatever the other is kept from.
@@ -102,7 +99,8 @@ def settled(pairs: Sequence[Pair], *, unsaved: Sequence[Pair] = (), units: dict[
     counted = dict.fromkeys(((pair.left_id, pair.right_id) for pair in pairs), Settles(0, 0))
     if not asked:
         return counted
-    found, open_ = _around({sku for pair in asked for sku in (pair.left_id, pair.right_id)}, unsaved=unsaved, units=units)
+    skus = {sku for pair in asked for sku in (pair.left_id, pair.right_id)}
+    found, open_ = _around(skus, unsaved=unsaved) if unsaved else _around_groups_of(skus)
     between: dict[Unit, Counter[Unit]] = defaultdict(Counter)
     for left, right in open_:
         one, other = found.unit(left), found.unit(right)
@@ -162,12 +160,10 @@ def _decided(pair: Pair) -> bool:
     return pair.standing is not None and pair.standing.verdict != Verdict.UNSURE
 
 
-def _around(
-    skus: set[int], *, unsaved: Sequence[Pair] | None = None, units: dict[int, Unit] | None = None
-) -> tuple[Neighbourhood, set[Edge]]:
+def _around(skus: set[int], *, unsaved: Sequence[Pair] | None = None) -> tuple[Neighbourhood, set[Edge]]:
     """The units of some SKUs with all their members, every unit that those are kept from, and what is open around them and could be
     answered, if the rows of the `unsaved` are set right; with `unsaved` None, nothing of what is open."""
-    found = Neighbourhood(units=_units(skus) if units is None else dict(units), members=set(skus))
+    found = Neighbourhood(units=_units(skus), members=set(skus))
     found.members |= found.units.keys()
     known = set(found.members)
     apart, open_ = _read_around(found, waiting=unsaved is not None)
@@ -181,22 +177,45 @@ def _around(
     return found, open_
 
 
+def _around_groups_of(skus: set[int]) -> tuple[Neighbourhood, set[Edge]]:
+    """As `_around`, with the units of only those SKUs that a pair reaches: one query for a thousand SKUs."""
+    found = Neighbourhood()
+    apart: set[Edge] = set()
+    open_: set[Edge] = set()
+    for chunk in chunks(skus):
+        groups = Membership.objects.filter(sku_id__among=chunk, group__isnull=False).values("group")
+        members = Membership.objects.filter(group__among=groups).values("sku")
+        touching = Q(left_id__among=chunk) | Q(right_id__among=chunk) | Q(left_id__among=members) | Q(right_id__among=members)
+        rejected, waiting = _edges(found, touching, waiting=True)
+        apart, open_ = apart | rejected, open_ | waiting
+    for left, right in apart:
+        found.keep_apart(left, right)
+    return found, open_
+
+
 def _read_around(found: Neighbourhood, *, waiting: bool) -> tuple[set[Edge], set[Edge]]:
     """Which pairs with its members a person rejected, and, where what is `waiting` is asked for too, which are open and could be answered.
     The units of all their SKUs are put into the neighbourhood."""
+    apart: set[Edge] = set()
+    open_: set[Edge] = set()
+    for chunk in chunks(found.members):
+        rejected, asked = _edges(found, Q(left_id__among=chunk) | Q(right_id__among=chunk), waiting=waiting)
+        apart, open_ = apart | rejected, open_ | asked
+    return apart, open_
+
+
+def _edges(found: Neighbourhood, touching: Q, *, waiting: bool) -> tuple[set[Edge], set[Edge]]:
     rejected = Q(standing__verdict=Verdict.REJECT)
     told = rejected | (ANSWERABLE & Q(in_review=True)) if waiting else rejected
     read = ("left_id", "right_id", "in_review", "stage", "text_changed", "standing__verdict")
     apart: set[Edge] = set()
     open_: set[Edge] = set()
-    for chunk in chunks(found.members):
-        touching = Pair.objects.filter(told, Q(left_id__among=chunk) | Q(right_id__among=chunk))
-        for left, right, in_review, stage, text_changed, verdict, *units in touching.values_list(*read, *UNITS):
-            found.units |= {sku: unit for sku, unit in zip((left, right), units, strict=True) if unit is not None}
-            if verdict == Verdict.REJECT:
-                apart.add((left, right))
-            if in_review and not text_changed and stage in ASKED:
-                open_.add((left, right))
+    for left, right, in_review, stage, text_changed, verdict, *units in Pair.objects.filter(told, touching).values_list(*read, *UNITS):
+        found.units |= {sku: unit for sku, unit in zip((left, right), units, strict=True) if unit is not None}
+        if verdict == Verdict.REJECT:
+            apart.add((left, right))
+        if in_review and not text_changed and stage in ASKED:
+            open_.add((left, right))
     return apart, open_
 
 

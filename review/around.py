@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from alignment.models import SKU, Actor, Decision, Group, Membership, Pair, User
@@ -50,22 +50,17 @@ class Neighbours:
     more: int = 0
 
 
-def of(query: SKU, pairs: Sequence[Pair], user: User, *, grouped: bool = True) -> Around:
-    """What is around a case's query, in one query; three more where some of it could be secret. `grouped`: the query may be in a group."""
-    counts = _counts(query.pk)
-    told = grouped and _told(pairs)
-    # Around most cases is nothing that would tell how a check is answered.
-    secret = _secret(_listings(pairs), user) if told or counts["known"] else []
-    if secret:
-        counts = _counts(query.pk, but=secret)
-    group = query.membership.group if told and not secret and hasattr(query, "membership") else None
-    return Around(counts["accepted"], counts["rejected"], counts["discarded"], group)
+def of(query: SKU, pairs: Sequence[Pair], user: User) -> Around:
+    """What is around a case's query, but for what could be secret. One query."""
+    counts = _counts(query.pk, _listings(pairs), user)
+    told = _told(pairs) and not counts["secret"] and hasattr(query, "membership")
+    return Around(counts["accepted"], counts["rejected"], counts["discarded"], query.membership.group if told else None)
 
 
 def neighbours(query: int, pairs: Sequence[Pair], user: User) -> Neighbours:
     """The listings beside a case's own, in a constant number of queries; at most `MOST`."""
     skus = _listings(pairs)
-    decided, secret = _decided(skus), _secret(skus, user)
+    decided, secret = _decided(skus), list(_secret(skus, user).values_list("pair", flat=True))
     if secret:
         decided = decided.exclude(pk__in=secret)
     nearest = list(decided[: MOST + 1])
@@ -89,23 +84,19 @@ def _told(pairs: Sequence[Pair]) -> bool:
     return all(pair.stage != Pair.Stage.SECOND for pair in pairs)
 
 
-def _secret(skus: Iterable[int], user: User) -> list[int]:
+def _secret(skus: Iterable[int], user: User) -> QuerySet[KnownPair]:
     """The pairs around these listings that this person may be asked as hidden checks yet: what is told of them would be the answer."""
-    if user.is_admin:
-        return []
-    touching = KnownPair.objects.filter(Q(pair__left__in=skus) | Q(pair__right__in=skus), retired_at__isnull=True)
-    known = list(touching.values_list("pk", flat=True))
-    return list(checks.unanswered(user).filter(pk__in=known).values_list("pair", flat=True)) if known else []
+    return checks.unanswered(user).filter(Q(pair__left__in=skus) | Q(pair__right__in=skus))
 
 
-def _counts(query: int, *, but: Sequence[int] = ()) -> Counter[str]:
-    """How many of the query's pairs are `accepted`, `rejected`, or `discarded` with nothing standing on them, and how many of all are
-    `known` ones, which may be hidden checks."""
-    touching = Pair.objects.filter(Q(left=query) | Q(right=query)).exclude(pk__in=but).order_by()
-    counted = {"pairs": Count("pk"), "known": Count("known", filter=Q(known__retired_at__isnull=True))}
+def _counts(query: int, skus: Iterable[int], user: User) -> Counter[str]:
+    """How many of the query's pairs are `accepted`, `rejected`, or `discarded` with nothing standing on them, without those that are a
+    secret, and whether there is any `secret` around these listings."""
+    touching = Pair.objects.filter(Q(left=query) | Q(right=query)).exclude(pk__in=_secret([query], user).values("pair")).order_by()
+    counted = {"pairs": Count("pk"), "secret": ExpressionWrapper(Q(Exists(_secret(skus, user))), BooleanField())}
     found: Counter[str] = Counter()
-    for verdict, stage, route, pairs, known in touching.values_list("standing__verdict", "stage", "route").annotate(**counted):
-        found["known"] += known
+    for verdict, stage, route, pairs, secret in touching.values_list("standing__verdict", "stage", "route").annotate(**counted):
+        found["secret"] += secret
         if verdict in COUNTED and stage != Pair.Stage.SECOND:
             found[COUNTED[verdict]] += pairs
         elif verdict is None and route == Pair.Route.DISCARD:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from alignment import facts, implied, opinions, rollout
-from alignment.models import SKU, Actor, Decision, Pair, PolicyVersion, Score, User
+from alignment.models import SKU, Actor, Decision, Pair, PolicyVersion, User
 from alignment.policies import render_instruction
 from alignment.rendering import fold
 from review import around, differences, keys, leases
@@ -111,14 +111,12 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
     """What the case page needs, in a constant number of queries."""
     pairs = in_order(case.pairs)
     _read_listings(pairs)
-    _read_reverse_scores(pairs)
     query = pairs[0].query
     asked = _facts(query)
     # What was decided on a known pair, and around it, would tell that it is one.
     earlier = _earlier([] if case.is_check else [pair.pk for pair in pairs if leases.answered(pair)], user)
     said = facts.of(query)
-    units = implied.units_of(pairs) if case.units is None else case.units
-    bound, counted = keys.of(user), implied.settles(pairs, units=units)
+    bound, counted = keys.of(user), implied.settles(pairs)
     candidates = [_candidate(pair, query, asked, said, earlier[pair.pk], user, bound, counted[pair.pk]) for pair in pairs]
     chosen = next((candidate for candidate in candidates if candidate.pair.pk == current), candidates[0])
     chosen.current = True
@@ -135,7 +133,7 @@ def describe(case: leases.Case, *, user: User, current: int | None = None) -> di
         "policy": policy,
         "newer_policy": policy is not None and rollout.replaces(policy, category=pairs[0].category),
         "instruction": _instruction(policy, pairs[0], query),
-        "around": around.Around() if case.is_check else around.of(query, pairs, user, grouped=query.pk in units),
+        "around": around.Around() if case.is_check else around.of(query, pairs, user),
         "demo": any(pair.score.model.is_demo for pair in pairs if pair.score),
     }
 
@@ -146,15 +144,6 @@ def _read_listings(pairs: Sequence[Pair]) -> None:
     skus = SKU.objects.select_related("source", "membership__group").in_bulk(wanted)
     for pair in pairs:
         pair.left, pair.right, pair.query = skus[pair.left_id], skus[pair.right_id], skus[pair.query_id]
-
-
-def _read_reverse_scores(pairs: Sequence[Pair]) -> None:
-    """Most pairs have none."""
-    wanted = {pair.reverse_score_id for pair in pairs if pair.reverse_score_id}
-    read = Score.objects.in_bulk(wanted) if wanted else {}
-    for pair in pairs:
-        if pair.reverse_score_id:
-            pair.reverse_score = read[pair.reverse_score_id]
 
 
 def in_order(pairs: Sequence[Pair]) -> list[Pair]:

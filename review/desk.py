@@ -32,10 +32,10 @@ from alignment.models import (
     Score,
 )
 from review import pace
+from review.bounded import COUNTED, Bounded
 from review.models import DecisionDay, Figures, QueueCount
 from review.navigation import address
 from review.pace import UNSCORED
-from review.subqueries import COUNTED, Bounded
 from review.templatetags.numbers import thousands
 
 LOOKED_AT = 200

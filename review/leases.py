@@ -35,7 +35,7 @@ MOST_PAIRS = 50
 ATTEMPTS = 5
 STEPS = 10
 # What orders a case, and what of it a page shows. The page reads the listings themselves, each once.
-READ = ("category", "score__model", "policy__category", "standing")
+READ = ("category", "score__model", "reverse_score", "policy__category", "standing")
 ANSWERED = Exists(Decision.objects.filter(pair=OuterRef("pk"), by=Decision.By.PERSON))
 # What a verdict needs of a case: most are answered without drawing it again.
 BRIEFLY = (
@@ -52,14 +52,12 @@ class NotHeld(Exception):
 class Case:
     """What one person holds: the lease and its open pairs, best score first. A hidden check has one pair, as if nobody had answered it.
 
-    `briefly`: of the pairs only what a verdict needs was read. `units`: the groups of its listings, by the SKUs of all their members,
-    where they were read already.
+    `briefly`: of the pairs only what a verdict needs was read.
     """
 
     lease: Lease
     pairs: list[Pair]
     briefly: bool = False
-    units: dict[int, int] | None = None
 
     @property
     def is_check(self) -> bool:
@@ -372,13 +370,12 @@ def _claim(user: User, read: Callable[[QuerySet[Pair]], list[Pair]], *, ahead: b
                 return None
             lease = Lease.objects.create(reviewer=user, ahead=ahead, query_id=pairs[0].query_id, expires_at=_expiry(), check_pair=known)
             # A verdict on any member of their groups can reach these pairs.
-            units = implied.units_of(pairs)
-            skus = units.keys() | {sku for pair in pairs for sku in (pair.left_id, pair.right_id)}
+            skus = implied.units_of(pairs).keys() | {sku for pair in pairs for sku in (pair.left_id, pair.right_id)}
             # In the order of ids, so that two who claim at once wait for each other instead of dead-locking.
             HeldSKU.objects.bulk_create(HeldSKU(sku_id=sku, lease=lease) for sku in sorted(skus))
     except IntegrityError:
         return None
-    return Case(lease, [checks.disguised(pair) for pair in pairs] if known else pairs, units=units)
+    return Case(lease, [checks.disguised(pair) for pair in pairs] if known else pairs)
 
 
 def _pairs_of(lease: Lease, user: User, *, escalated: bool, briefly: bool = False) -> list[Pair]:

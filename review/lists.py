@@ -24,8 +24,8 @@ from django.utils.functional import Promise
 from alignment.export import neutral
 from alignment.models import User
 from review import fragments, keyset
+from review.bounded import COUNTED
 from review.permissions import person
-from review.subqueries import COUNTED
 
 ROWS_A_PAGE = 50
 ROWS_AT_ONCE = 500

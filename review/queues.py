@@ -25,10 +25,10 @@ from alignment.models import Actor, CandidateSet, Category, Decision, Pair, User
 from alignment.open_pairs import FOR_ADMINS
 from alignment.opinions import last_word_open_to, none_of, second_open_to
 from review import scopes, written
+from review.bounded import COUNTED, Bounded
 from review.models import HeldSKU, Lease, QueueCount
 from review.pace import UNSCORED
 from review.scopes import Scope
-from review.subqueries import COUNTED, Among, Bounded
 
 Stage = Pair.Stage
 FOR_EVERYONE = (Stage.FIRST, Stage.SECOND)
@@ -100,8 +100,16 @@ def scope_of(user: User, *, escalated: bool, narrowed: bool = True) -> Scope:
 
 def next_heads(user: User, scope: Scope, *, escalated: bool) -> list[Head]:
     """The first pairs, in the queue's order, of cases that fit and in which no SKU is held: first of what was open when last counted."""
+    if (escalated and not user.is_admin) or scope.languages == frozenset():
+        return []
     counted = _as_counted()
-    return (_first(user, scope, counted, escalated=escalated) if counted else []) or _first(user, scope, None, escalated=escalated)
+    wanted = tuple(stage for stage in stages(escalated=escalated) if scope.stages is None or stage in scope.stages)
+    some_overdue = counted is None or counted.some_overdue(scope, wanted)
+    if some_overdue and (overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope)):
+        return overdue
+    open_then = tuple(stage for stage in wanted if counted and stage in counted.stages)
+    found = _in_order(user, open_then, scope, counted) if open_then else []
+    return (found or _in_order(user, wanted, scope, None))[:AT_ONCE]
 
 
 @planned.anew()
@@ -218,6 +226,7 @@ class _Counted:
     overdue: frozenset[tuple[str, str]]
 
     def some_overdue(self, scope: Scope, among: Sequence[str]) -> bool:
+        """Whether any of these stages' was. What became so since is in its place in the order meanwhile."""
         return any(stage in among and (scope.languages is None or languages in scope.languages) for stage, languages in self.overdue)
 
 
@@ -232,18 +241,6 @@ def _as_counted() -> _Counted | None:
         return None
     late = frozenset((stage, languages) for stage, languages, late in rows if late)
     return _Counted(frozenset(row[0] for row in rows), frozenset(row[1] for row in rows), late)
-
-
-def _first(user: User, scope: Scope, counted: _Counted | None, *, escalated: bool) -> list[Head]:
-    """What is overdue, else what comes first: wherever it is, or where `counted` says that something is."""
-    if (escalated and not user.is_admin) or scope.languages == frozenset():
-        return []
-    wanted = [stage for stage in stages(escalated=escalated) if counted is None or stage in counted.stages]
-    wanted = [stage for stage in wanted if scope.stages is None or stage in scope.stages]
-    some_overdue = counted is None or counted.some_overdue(scope, wanted)
-    if some_overdue and (overdue := _overdue(_free(open_pairs(user, escalated=escalated)), scope)):
-        return overdue
-    return _in_order(user, tuple(wanted), scope, counted)[:AT_ONCE]
 
 
 def _in_order(user: User, wanted: tuple[Pair.Stage, ...], scope: Scope, counted: _Counted | None) -> list[Head]:
@@ -271,12 +268,12 @@ def _parts(free: list[QuerySet[Pair]], scope: Scope, open_languages: frozenset[s
             counts = QueueCount.objects.filter(scope.of_languages(), category=OuterRef("pk"), pairs__gt=0)
             categories = categories.filter(Exists(counts))
         inside = [pairs.filter(scope.of_languages(), category=OuterRef("pk")) for pairs in free]
-        return [Q(Among(F("pk"), categories.values(head=_head(pairs)))) for pairs in inside]
+        return [Q(pk__among=categories.values(head=_head(pairs))) for pairs in inside]
     if scope.languages is not None and len(scope.languages) <= MOST_LANGUAGES:
         languages = scope.languages if open_languages is None else scope.languages & open_languages
         heads = [_head(pairs.filter(languages=one)) for one in sorted(languages) for pairs in free]
         return [Q(pk__in=heads)] if heads else []
-    return [Q(Among(F("pk"), pairs.filter(scope.fitting()).order_by(*ORDER).values("pk")[:AT_ONCE])) for pairs in free]
+    return [Q(pk__among=pairs.filter(scope.fitting()).order_by(*ORDER).values("pk")[:AT_ONCE]) for pairs in free]
 
 
 def _head(pairs: QuerySet[Pair]) -> Subquery:

@@ -65,9 +65,7 @@ def _page(request: HttpRequest, *, escalated: bool) -> HttpResponse:
     """
     user, current = person(request), _number(request.GET.get("pair"))
     if again := _number(request.GET.get("again")):
-        if _take_again(user, again, escalated=escalated) is None:
-            messages.info(request, _("That pair is decided meanwhile, or somebody else is at it. Here is what waits for you now."))
-        return redirect(f"{request.path}?pair={again}")
+        return _take_again(request, user, again, escalated=escalated)
     taken, moved = leases.step_to_case(user, escalated=escalated)
     if moved:
         return redirect(request.get_full_path())
@@ -317,9 +315,14 @@ def _stranger(request: HttpRequest, user: User) -> HttpResponse | None:
     return JsonResponse({"stranger": True}, status=409)
 
 
-def _take_again(user: User, pair_id: int, *, escalated: bool) -> leases.Case | None:
+def _take_again(request: HttpRequest, user: User, pair_id: int, *, escalated: bool) -> HttpResponse:
     pair = Pair.objects.filter(pk=pair_id, in_review=True).first()
-    return leases.take_case(user, escalated=escalated, query_id=pair.query_id) if pair else None
+    taken, moved = leases.step_to_case(user, escalated=escalated, query_id=pair.query_id) if pair else leases.Step()
+    if moved and taken is None:
+        return redirect(request.get_full_path())
+    if taken is None:
+        messages.info(request, _("That pair is decided meanwhile, or somebody else is at it. Here is what waits for you now."))
+    return redirect(f"{request.path}?pair={pair_id}")
 
 
 def _number(text: str | None) -> int | None:

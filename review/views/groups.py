@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,9 +22,9 @@ from alignment import export
 from alignment import groups as confirmed
 from alignment.models import SKU, Category, Decision, Group, Membership
 from review import grouped, lists, secrecy
+from review.bounded import COUNTED, Bounded
 from review.lists import Column, Filter, Sort, Text
 from review.permissions import person, reviewer_required
-from review.subqueries import COUNTED, Among, Bounded
 from review.templatetags.face import unbroken
 from review.templatetags.listings import language
 from review.views.skus import categories, in_category, languages, of_source, sources
@@ -53,7 +53,7 @@ def _with_member(rows: QuerySet[Any], value: str, *, name: str, skus: QuerySet[S
         return rows.filter(Exists(Membership.objects.filter(group=OuterRef("pk"), sku__in=skus)))
     # One look-up a SKU: of a join PostgreSQL guesses that all memberships are read sooner than some thousands looked up.
     homes = skus.order_by().values(of_group=Subquery(Membership.objects.filter(sku=OuterRef("pk")).values("group")))
-    return rows.filter(Among(F("pk"), homes))
+    return rows.filter(pk__among=homes)
 
 
 def _complete(rows: list[Any]) -> None:
