@@ -68,8 +68,8 @@ def programs() -> list[Program]:
     started = [
         Program(
             "web",
-            f"{python} -m gunicorn alignment.wsgi -b {settings.BIND}:{settings.PORT} -k gthread --workers {web_processes()} --threads 4 "
-            f"--timeout 60 --access-logfile - --worker-tmp-dir {settings.VAR_DIR}",
+            f"{python} -m gunicorn alignment.wsgi -b {settings.BIND}:{settings.PORT} --preload -k gthread "
+            f"--workers {web_processes()} --threads 4 --timeout 60 --access-logfile - --worker-tmp-dir {settings.VAR_DIR}",
             20,
         ),
         Program("worker-gpu", f"{worker} -Q gpu -n gpu@%%h", 30),

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignment.facts import compare
-from alignment.facts.quantities import REGISTRY, UNITS, quantities
+from alignment.facts.quantities import UNITS, quantities, registry
 
 LABELLED = list(csv.DictReader((Path(__file__).parent / "quantities.csv").open(encoding="utf-8", newline="")))
 # As the labels write them, for pint.
@@ -30,8 +30,8 @@ def labels(text: str) -> Counter[tuple[str, float]]:
         if unit == "count":
             found["count", float(amount)] += 1
             continue
-        quantity = REGISTRY.Quantity(float(amount), UNIT_NAMES.get(unit, unit))
-        kind = KINDS.get(unit) or next(kind for kind, (base, _units) in UNITS.items() if quantity.check(REGISTRY(base).dimensionality))
+        quantity = registry().Quantity(float(amount), UNIT_NAMES.get(unit, unit))
+        kind = KINDS.get(unit) or next(kind for kind, (base, _units) in UNITS.items() if quantity.check(registry()(base).dimensionality))
         found[kind, round(quantity.to(UNITS[kind][0]).magnitude, 3)] += 1
     return found
 

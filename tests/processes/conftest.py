@@ -101,8 +101,7 @@ class Site:
         same = "SELECT count(*) FROM alignment_score GROUP BY model_id, instruction_hash, query_hash, document_hash HAVING count(*) > 1"
         assert self.rows(same) == []
         assert self.rows("SELECT count(*) FROM alignment_candidate WHERE score_id IS NULL") == [(0,)]
-        self.manage("verify_log")
-        self.manage("verify_groups")
+        self.shell("from django.core.management import call_command; call_command('verify_log'); call_command('verify_groups')")
 
     def stop(self) -> None:
         for process in self.started:
