@@ -199,9 +199,13 @@ def measure(who: Any, path: str, times: int) -> dict[str, Any]:
 
     client = Client(raise_request_exception=False)
     client.force_login(who)
-    with CaptureQueriesContext(connection) as queries:
-        status = client.get(path).status_code
-    count = len(queries)
+    count, led_on = 0, True
+    # Where a case has to be taken first, the page leads to itself.
+    while led_on:
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(path)
+        count = max(count, len(queries))
+        status, led_on = answer.status_code, answer.headers.get("Location") == path
     taken, busy, loops = [], [], [loop()]
     for _ in range(times):
         started, used = time.perf_counter(), processor()
