@@ -31,7 +31,7 @@ class Key:
 
     value: Any
     source: int
-    pk: int
+    pk: int | str
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def page(
 ) -> Page:
     """The page after one cursor or before another, the first one without. A cursor that cannot be read starts anew."""
     sort = _field(sources[0], field, filled=filled)
-    start, backwards = (_decode(before, sort), True) if before else (_decode(after, sort), False)
+    id_field = sources[0].model._meta.pk
+    start, backwards = (_decode(before, sort, id_field), True) if before else (_decode(after, sort, id_field), False)
     backwards = backwards and start is not None
     found = walk(sources, field=field, descending=descending != backwards, start=start, size=size + 1, together=together, filled=filled)
     more, found = len(found) > size, found[:size]
@@ -176,12 +177,18 @@ def cursor(key: Key) -> str:
     return base64.urlsafe_b64encode(json.dumps([value, key.source, key.pk]).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str, field: Field[Any, Any]) -> Key | None:
+def _is_an_id(value: Any, field: Field[Any, Any]) -> bool:
+    if isinstance(field, IntegerField):
+        return type(value) is int and 0 <= value <= LARGEST_ID
+    return type(value) is str and value.isascii() and value.isalnum()
+
+
+def _decode(cursor: str, field: Field[Any, Any], id_field: Field[Any, Any]) -> Key | None:
     if not cursor or len(cursor) > LONGEST_CURSOR:
         return None
     try:
         value, source, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(source) is not int or type(pk) is not int or not (0 <= source < 10 and 0 <= pk <= LARGEST_ID):
+        if type(source) is not int or not 0 <= source < 10 or not _is_an_id(pk, id_field):
             return None
         if value is not None:
             # Half of a surrogate pair cannot be encoded: it is no more a text of the database than NUL is.

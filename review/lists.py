@@ -47,7 +47,8 @@ class Text:
 @dataclass(frozen=True)
 class Column:
     """What one column says of a row. `value` is what an export holds; `shown`, where it is given, is what a page shows instead. The cells
-    of one that `names_row` are read before the others to whoever hears the page."""
+    of one that `names_row` are read before the others to whoever hears the page. One of buttons, which send the form that is around the
+    list to an address of their own, is not `in_export`."""
 
     name: str
     title: Words
@@ -56,6 +57,7 @@ class Column:
     link: Callable[[Any], str] | None = None
     sort: str = ""
     on_page: bool = True
+    in_export: bool = True
     names_row: bool = False
 
 
@@ -171,19 +173,27 @@ class Shown:
 
 
 def respond(
-    request: HttpRequest, shape: List, rows: Rows | Sequence[Rows], *, template: str, context: dict[str, Any] | None = None
+    request: HttpRequest,
+    shape: List,
+    rows: Rows | Sequence[Rows],
+    *,
+    template: str,
+    context: dict[str, Any] | None = None,
+    live: Callable[[Any], bool] = lambda row: False,
+    status: int = 200,
 ) -> HttpResponse:
     """The page, its export (`as=csv`, `as=jsonl`), its count in words (`as=count`), or the way to how this person last saw it, when it is
     opened bare.
 
-    Several querysets are shown as one list, merged in its order; each filter narrows all of them.
+    Several querysets are shown as one list, merged in its order; each filter narrows all of them. While any row shown is `live`, the list
+    asks for itself. A page that answers a form of its own says its `status`.
     """
     user, sources = person(request), [rows] if isinstance(rows, QuerySet) else list(rows)
     if "reset" in request.GET:
         remember(user, shape.name, "")
         return HttpResponseRedirect(request.path)
     before = remembered(user, shape.name)
-    if not request.GET and before:
+    if request.method == "GET" and not request.GET and before:
         return HttpResponseRedirect(f"{request.path}?{before}")
     choice = read(request, shape)
     sources = narrowed(shape, choice, sources)
@@ -197,8 +207,10 @@ def respond(
     once = any(one.kind == "hidden" and one.name in choice.filters for one in shape.filters)
     if request.GET and not once and (query := choice.query()) != before:
         remember(user, shape.name, query)
-    response = render(request, template, {"list": shown} | (context or {}))
-    if fragments.wanted(request):
+    alive = any(live(row) for row, _cells in shown.rows)
+    response = render(request, template, {"list": shown, "live": alive} | (context or {}), status=status)
+    # A list that asks for itself is no step of anybody's.
+    if fragments.wanted(request) and not fragments.wanted_by(request, "live"):
         response["HX-Push-Url"] = f"{request.path}?{choice.query()}"
     return response
 
@@ -359,19 +371,21 @@ def as_csv(shape: List, choice: Choice, sources: Sequence[Rows]) -> Iterator[str
     """With the columns' names at the head. Cells that a spreadsheet would run are neutralised."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow([column.name for column in shape.columns])
+    columns = [column for column in shape.columns if column.in_export]
+    writer.writerow([column.name for column in columns])
     yield "\ufeff" + buffer.getvalue()
     for rows in chunks(shape, choice, sources):
         buffer.seek(0)
         buffer.truncate()
-        writer.writerows([neutral(_plain_text(column.value(row))) for column in shape.columns] for row in rows)
+        writer.writerows([neutral(_plain_text(column.value(row))) for column in columns] for row in rows)
         yield buffer.getvalue()
 
 
 def as_jsonl(shape: List, choice: Choice, sources: Sequence[Rows]) -> Iterator[str]:
     for rows in chunks(shape, choice, sources):
         yield "".join(
-            json.dumps({column.name: _plain(column.value(row)) for column in shape.columns}, ensure_ascii=False) + "\n" for row in rows
+            json.dumps({column.name: _plain(column.value(row)) for column in shape.columns if column.in_export}, ensure_ascii=False) + "\n"
+            for row in rows
         )
 
 

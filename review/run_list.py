@@ -56,7 +56,7 @@ class Kind:
         return ["author", *sorted({field.rpartition("__")[0] for field in self.says if "__" in field})]
 
 
-def _candidates_for(run: CandidateRun) -> str:
+def candidates_for(run: CandidateRun) -> str:
     if run.source:
         return run.source.name
     return _("new and changed SKUs") if run.changed_only else _("all SKUs")
@@ -64,7 +64,7 @@ def _candidates_for(run: CandidateRun) -> str:
 
 def _scoring_for(run: ScoringRun) -> str:
     if run.candidates:
-        return _candidates_for(run.candidates)
+        return candidates_for(run.candidates)
     return run.token.name if run.token else ""
 
 
@@ -75,7 +75,7 @@ def _without_score(run: ScoringRun) -> str:
     return " · ".join(said)
 
 
-def _export_of(run: ExportRun) -> str:
+def export_of(run: ExportRun) -> str:
     return " · ".join(filter(None, (run.category, run.language, run.source))) or _("all groups")
 
 
@@ -93,7 +93,7 @@ KINDS: dict[str, Kind] = {
     "candidates": Kind(
         gettext_lazy("Candidates"),
         CandidateRun,
-        _candidates_for,
+        candidates_for,
         lambda run: "",
         "skus_done",
         "skus",
@@ -113,7 +113,7 @@ KINDS: dict[str, Kind] = {
         gettext_lazy("Export"),
         ExportRun,
         lambda run: run.format.upper(),
-        _export_of,
+        export_of,
         "groups_done",
         "groups",
         ("format", "category", "language", "source", "groups_done", "groups"),
@@ -343,6 +343,16 @@ def _made(model: type[Model], said: Mapping[str, Any]) -> Model:
     return model(**own)
 
 
+OF_RUNS = [
+    Filter("status", gettext_lazy("State"), _in_status, choices=lambda: list(Status.choices)),
+    Filter("who", gettext_lazy("Started by"), _by, choices=_people),
+    Filter("from", gettext_lazy("From"), lists.from_day("created_at"), kind="date"),
+    Filter("to", gettext_lazy("To"), lists.to_day("created_at"), kind="date"),
+]
+NEWEST = Sort("newest", gettext_lazy("Newest"), "created_at")
+STARTED_BY = Column("by", gettext_lazy("Started by"), lambda run: run.author.get_username() if run.author else "")
+WHEN = Column("asked", gettext_lazy("When"), lambda run: run.created_at, sort="newest")
+
 RUNS = lists.List(
     name="runs",
     columns=[
@@ -358,15 +368,9 @@ RUNS = lists.List(
         Column("asked", gettext_lazy("When"), lambda row: row.created_at, sort="newest"),
         Column("finished", gettext_lazy("Finished"), lambda row: row.finished_at),
     ],
-    sorts=[Sort("newest", gettext_lazy("Newest"), "created_at")],
+    sorts=[NEWEST],
     first="-newest",
-    filters=[
-        Filter("kind", gettext_lazy("Kind"), _of_kind, choices=lambda: list(TITLES.items())),
-        Filter("status", gettext_lazy("State"), _in_status, choices=lambda: list(Status.choices)),
-        Filter("who", gettext_lazy("Started by"), _by, choices=_people),
-        Filter("from", gettext_lazy("From"), lists.from_day("created_at"), kind="date"),
-        Filter("to", gettext_lazy("To"), lists.to_day("created_at"), kind="date"),
-    ],
+    filters=[Filter("kind", gettext_lazy("Kind"), _of_kind, choices=lambda: list(TITLES.items())), *OF_RUNS],
     complete=complete,
     together=True,
 )

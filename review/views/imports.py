@@ -6,21 +6,53 @@ from pathlib import PurePath
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from alignment import importing, runs
 from alignment.importing import readers, uploads
 from alignment.models import ImportRun, Source, Upload
-from review import fragments
+from review import cells, fragments, lists, run_list
 from review.import_forms import MappingForm, UploadForm
+from review.lists import Column, Filter
 from review.pace import pace
 from review.permissions import admin_required, person
+from review.views.skus import of_source, sources
 
 MOST_ERRORS_SHOWN = 200
+IMPORTS = lists.List(
+    name="imports",
+    columns=[
+        Column(
+            "file", gettext_lazy("File"), lambda run: run.file_name, link=lambda run: reverse("import", args=[run.uuid]), names_row=True
+        ),
+        Column("source", gettext_lazy("Source"), lambda run: run.source.name),
+        Column(
+            "status",
+            gettext_lazy("State"),
+            lambda run: run.status,
+            shown=lambda run: cells.state(run, done=run.rows_read, of=run.rows_total),
+        ),
+        Column("rows", gettext_lazy("Rows"), lambda run: run.rows_read),
+        Column("new", gettext_lazy("New"), lambda run: run.created_count),
+        Column("changed", gettext_lazy("Changed"), lambda run: run.updated_count),
+        Column("rejected", gettext_lazy("Rejected"), lambda run: run.error_count),
+        run_list.STARTED_BY,
+        run_list.WHEN,
+        Column("finished", gettext_lazy("Finished"), lambda run: run.finished_at, on_page=False),
+    ],
+    sorts=[run_list.NEWEST],
+    first="-newest",
+    filters=[
+        Filter("q", gettext_lazy("File"), lambda rows, value: rows.filter(file_name__icontains=value)),
+        Filter("source", gettext_lazy("Source"), of_source, choices=sources),
+        *run_list.OF_RUNS,
+    ],
+)
 
 
 @admin_required
@@ -42,15 +74,16 @@ def page(request: HttpRequest) -> HttpResponse:
             form.add_error("file", str(error))
         else:
             return redirect("import-preview", upload=kept.uuid)
-    found = Paginator(ImportRun.objects.select_related("source", "author"), 50).get_page(request.GET.get("page"))
     context = {
         "form": form,
-        "page": found,
-        "unfinished": any(run.unfinished for run in found),
         "uploads": Upload.objects.select_related("author")[:20],
         "sources": Source.objects.values_list("name", flat=True)[:500],
     }
-    return render(request, "review/imports.html", context, status=422 if form.errors else 200)
+    runs_so_far = ImportRun.objects.select_related("source", "author")
+    status = 422 if form.errors else 200
+    return lists.respond(
+        request, IMPORTS, runs_so_far, template="review/imports.html", context=context, live=lambda run: run.unfinished, status=status
+    )
 
 
 @admin_required

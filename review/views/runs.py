@@ -33,13 +33,15 @@ def page(request: HttpRequest) -> HttpResponse:
         "parked": counts[CandidateSet.Status.PARKED],
         "workers": len(workers),
         "speed": sum(per_second or 0 for busy, per_second in workers if busy),
-        "scoring_runs": bool(waiting and workers),
     }
-    answer = lists.respond(request, run_list.RUNS, run_list.sources(), template="review/runs.html", context=context)
-    if fragments.wanted_by(request, "live"):
-        # The page asks for itself: that is no step of anybody's.
-        answer.headers.pop("HX-Push-Url", None)
-    return answer
+    return lists.respond(
+        request,
+        run_list.RUNS,
+        run_list.sources(),
+        template="review/runs.html",
+        context=context,
+        live=lambda run: bool(waiting and workers) or run.told.unfinished,
+    )
 
 
 @never_cache

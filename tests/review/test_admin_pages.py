@@ -132,10 +132,10 @@ def test_a_conflict_is_listed_and_can_be_settled(client, admin):
         pair = factories.make_pair(0.8, left=other, right=three)
         decisions.decide(pair_id=pair.pk, verdict="accept", user=admin)
     page = client.get(reverse("conflicts"))
-    conflict = page.context["page"].object_list[0]
+    [(conflict, _cells)] = page.context["list"].rows
     client.post(reverse("settle", args=[conflict.pair_id]))
     assert Pair.objects.get(pk=conflict.pair_id).standing.verdict == Decision.Verdict.REJECT
-    assert not client.get(reverse("conflicts")).context["page"].object_list
+    assert not client.get(reverse("conflicts")).context["list"].rows
 
 
 def test_wrong_passwords_lock_out(client):

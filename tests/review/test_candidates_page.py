@@ -34,10 +34,10 @@ def test_a_run_is_started_for_a_worker_and_seen_through(client: Client, woken: l
     run = CandidateRun.objects.get()
     assert woken == [("workers.build_candidates", (run.pk,))]
     page = client.get("/candidates/").content.decode()
-    assert "Waits for a worker." in page and 'hx-trigger="every 1s"' in page
+    assert "Waits for a worker." in page and 'hx-trigger="every 2s"' in page
     building.work(run.pk)
     page = client.get("/candidates/").content.decode()
-    assert "Done" in page and "every 1s" not in page
+    assert "Done" in page and "every 2s" not in page
     assert CandidateSet.objects.count() == 3
 
 

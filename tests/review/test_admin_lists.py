@@ -1,0 +1,165 @@
+"""The admins' own lists: imports, candidates, evaluations, exports, conflicts, holds, tokens. Each as any list is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from alignment import decisions, tokens
+from alignment.models import ApiToken, CandidateRun, Conflict, EvaluationRun, ExportRun, ImportRun, Run, User
+from review import leases, lists
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def make_imports(admin: User) -> None:
+    for shop, status in (("Brightcart", "done"), ("华联商店", "failed"), ("Brightcart", "done")):
+        ImportRun.objects.create(source=factories.make_source(shop), file_name=f"{shop}.csv", status=status, author=admin)
+
+
+def make_candidates(admin: User) -> None:
+    for shop, status in (("Brightcart", "done"), ("华联商店", "failed"), ("Brightcart", "done")):
+        CandidateRun.objects.create(source=factories.make_source(shop), k=5, status=status, author=admin)
+
+
+def make_evaluations(admin: User) -> None:
+    for name, status in (("pairs.csv", "done"), ("wdc.jsonl", "failed"), ("more.csv", "done")):
+        EvaluationRun.objects.create(name=name, status=status, author=admin)
+
+
+def make_exports(admin: User) -> None:
+    for kind, status in (("csv", "done"), ("json", "failed"), ("csv", "done")):
+        ExportRun.objects.create(format=kind, status=status, author=admin)
+
+
+def make_conflicts(admin: User) -> None:
+    for title, shop in (("Kettle", "Brightcart"), ("水壶", "华联商店"), ("Toaster", "Brightcart")):
+        one, two, three = (factories.make_sku(title, source=factories.make_source(shop)) for _ in range(3))
+        decisions.decide(pair_id=factories.make_pair(0.8, left=one, right=two).pk, verdict="reject", user=admin)
+        for other in (one, two):
+            decisions.decide(pair_id=factories.make_pair(0.8, left=other, right=three).pk, verdict="accept", user=admin)
+
+
+def make_holds(admin: User) -> None:
+    for name in ("lin", "mei", "otto"):
+        factories.make_pair(0.8)
+        assert leases.take_case(factories.make_reviewer(name))
+
+
+def make_tokens(admin: User) -> None:
+    for name, scope in (("ERP", "read"), ("=Pipeline", "write"), ("Stock", "read")):
+        tokens.create(user=admin, author=admin, name=name, scope=scope, days=30)
+
+
+# Of three rows each filter leaves so many.
+LISTS: dict[str, tuple[Callable[[User], None], dict[str, int]]] = {
+    "imports": (make_imports, {"q=华联": 1, "source=Brightcart": 2, "status=failed": 1, "who=system": 0, "from=2020-01-01": 3}),
+    "candidates": (make_candidates, {"source=华联商店": 1, "status=done": 2, "to=2020-01-01": 0}),
+    "evaluations": (make_evaluations, {"q=csv": 2, "status=failed": 1}),
+    "group-exports": (make_exports, {"format=csv": 2, "status=failed": 1}),
+    "conflicts": (make_conflicts, {"source=华联商店": 1, "by=person": 3, "by=policy": 0, "category=Nowhere": 0}),
+    "holds": (make_holds, {"who=ei": 1, "category=Nowhere": 0}),
+    "tokens": (make_tokens, {"q=ERP": 1, "scope=read": 2, "state=unused": 3, "state=over": 0, "state=good": 3, "account=nobody": 0}),
+}
+
+
+@pytest.fixture
+def admin(client):
+    user = factories.make_admin("wang")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture(params=LISTS)
+def shown(request, client, admin) -> tuple[str, dict[str, int]]:
+    make, filters = LISTS[request.param]
+    make(admin)
+    return reverse(request.param), filters
+
+
+def ids(answer: Any) -> list[Any]:
+    return [row.pk for row, _cells in answer.context["list"].rows]
+
+
+def test_it_is_filtered_by_its_address(client, shown):
+    address, filters = shown
+    assert len(ids(client.get(address))) == 3
+    for query, left in filters.items():
+        assert len(ids(client.get(f"{address}?{query}"))) == left, query
+
+
+def test_it_opens_as_it_was_last_seen(client, shown):
+    address, filters = shown
+    query = next(iter(filters))
+    client.get(f"{address}?{query}")
+    assert len(ids(client.get(address, follow=True))) == filters[query]
+    assert len(ids(client.get(f"{address}?reset=1", follow=True))) == 3
+
+
+def test_it_is_sorted_either_way_and_paged_by_key(client, shown, monkeypatch):
+    monkeypatch.setattr(lists, "ROWS_A_PAGE", 2)
+    address, _filters = shown
+    sort = client.get(address).context["list"].choice.sort.name
+    first = client.get(f"{address}?sort={sort}")
+    second = client.get(address + first.context["list"].after)
+    there = ids(first) + ids(second)
+    assert len(set(there)) == 3 and first.context["list"].count == 3
+    assert ids(client.get(address + second.context["list"].before)) == ids(first)
+    back = client.get(f"{address}?sort=-{sort}")
+    assert ids(back) + ids(client.get(address + back.context["list"].after)) == there[::-1]
+
+
+def test_it_is_exported_as_filtered_without_buttons_or_formulas(client, shown):
+    address, filters = shown
+    query, left = next((query, left) for query, left in filters.items() if left)
+    table = b"".join(client.get(f"{address}?{query}&as=csv").streaming_content).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert len(rows) == left and not rows[0].keys() & {"settle", "free", "revoke"}
+    assert not any(value.startswith("=") for row in rows for value in row.values())
+    lines = b"".join(client.get(f"{address}?{query}&as=jsonl").streaming_content).decode().splitlines()
+    assert [set(json.loads(line)) for line in lines] == [set(rows[0])] * left
+
+
+def test_a_page_that_refuses_a_form_still_shows_its_list(client, admin):
+    make_tokens(admin)
+    refused = client.post(reverse("tokens"), {"name": ""})
+    assert refused.status_code == 422 and len(ids(refused)) == 3
+
+
+@pytest.mark.parametrize("model", [ImportRun, CandidateRun, EvaluationRun, ExportRun])
+def test_while_a_run_is_under_way_its_list_asks_for_itself(client, admin, model):
+    name = {ImportRun: "imports", CandidateRun: "candidates", EvaluationRun: "evaluations", ExportRun: "group-exports"}[model]
+    fields = {ImportRun: {"source": factories.make_source(), "file_name": "a.csv"}, CandidateRun: {"k": 3}}.get(model, {})
+    run = model.objects.create(status=Run.Status.RUNNING, author=admin, **fields)
+    page = client.get(reverse(name)).content.decode()
+    assert 'id="live"' in page and "<progress" in page
+    asked = client.get(reverse(name), headers={"HX-Request": "true", "HX-Trigger": "live"})
+    assert "HX-Push-Url" not in asked
+    model.objects.filter(pk=run.pk).update(status=Run.Status.DONE)
+    assert 'id="live"' not in client.get(reverse(name)).content.decode()
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_a_rows_button_acts_on_that_row(page):
+    admin = factories.make_admin("wang")
+    make_tokens(admin), make_conflicts(admin)
+    page.goto(reverse("tokens"))
+    page.get_by_label("Username").fill("wang")
+    page.get_by_label("Password").fill("a long password 1")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Revoke Stock").click()
+    expect(page.locator("#list tbody tr")).to_have_count(2)
+    assert set(ApiToken.objects.values_list("name", flat=True)) == {"ERP", "=Pipeline"}
+    page.goto(reverse("conflicts"))
+    page.locator("#list tbody tr", has_text="水壶").get_by_role("button", name="Different products").click()
+    expect(page.locator("#list tbody tr")).to_have_count(2)
+    assert not Conflict.objects.filter(pair__left__title="水壶").exists() and not page.problems
