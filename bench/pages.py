@@ -110,9 +110,38 @@ def asked() -> Iterator[tuple[Any, str, str]]:
     """Who asks for which page, by which path."""
     from django.urls import reverse
 
-    from alignment.models import SKU, Decision, Group, ImportRun, Pair, User
+    from alignment.models import (
+        SKU,
+        ApiToken,
+        CandidateRun,
+        Category,
+        Conflict,
+        Decision,
+        EvaluationRun,
+        ExportRun,
+        Group,
+        ImportRun,
+        Pair,
+        User,
+    )
     from review import run_list
-    from review.views import audit, bulk, groups, people, skus, work
+    from review.models import Lease
+    from review.views import (
+        audit,
+        bulk,
+        candidates,
+        conflicts,
+        evaluations,
+        exports,
+        groups,
+        holds,
+        imports,
+        people,
+        policies,
+        skus,
+        tokens,
+        work,
+    )
     from tests.review import walk
 
     lists = {
@@ -123,6 +152,14 @@ def asked() -> Iterator[tuple[Any, str, str]]:
         "audit": (audit.AUDIT, Decision),
         "runs": (run_list.RUNS, ImportRun),
         "people": (people.PEOPLE, User),
+        "policies": (policies.POLICIES, Category),
+        "imports": (imports.IMPORTS, ImportRun),
+        "candidates": (candidates.CANDIDATES, CandidateRun),
+        "evaluations": (evaluations.EVALUATIONS, EvaluationRun),
+        "group-exports": (exports.EXPORTS, ExportRun),
+        "conflicts": (conflicts.CONFLICTS, Conflict),
+        "holds": (holds.HOLDS, Lease),
+        "tokens": (tokens.TOKENS, ApiToken),
     }
     world = world_of()
     for who in (world.admin, world.reviewer):
@@ -149,7 +186,11 @@ def variants(shape: Any, model: Any) -> Iterator[dict[str, str]]:
     from review import keyset
 
     days = [f"{timezone.localdate() - timedelta(days=back)}" for back in (2, 60)]
-    middle = model.objects.filter(pk__gte=model.objects.latest("pk").pk // 2).order_by("pk").first()
+    ids = model.objects.order_by("pk").values_list("pk", flat=True)
+    last = ids.last()
+    middle = model.objects.filter(pk__gte=last // 2 if isinstance(last, int) else "").order_by("pk").first()
+    if middle is None:
+        return
     filters: list[dict[str, str]] = [{}]
     for one in shape.filters:
         values = [value for value, _title in one.choices()] if one.choices else TYPED.get(one.name, ())
@@ -157,7 +198,9 @@ def variants(shape: Any, model: Any) -> Iterator[dict[str, str]]:
         filters += [{one.name: str(value)} for value in few]
     for sort in shape.sorts:
         for order in (sort.name, f"-{sort.name}"):
-            place = keyset.Key(middle.pk if sort.field == "pk" else getattr(middle, sort.field), 0, middle.pk)
+            place = keyset.Key(
+                middle.pk if sort.field == "pk" else getattr(middle, model._meta.get_field(sort.field).attname), 0, middle.pk
+            )
             yield {"sort": order, "after": keyset.cursor(place)}
             for chosen in filters:
                 yield {"sort": order} | chosen

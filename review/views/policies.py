@@ -5,36 +5,91 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from alignment import policies, rerank, scoring_workers
 from alignment.models import Actor, Category, PolicyRollout, PolicyVersion
-from review import charts, effects, revisions, trials
+from review import cells, charts, effects, lists, revisions, trials
+from review.lists import Column, Filter, Sort, Text
 from review.permissions import admin_required, person
 from review.policy_forms import PolicyForm, RollBackForm, SeenForm
+from review.templatetags.listings import exact
 
-CATEGORIES_A_PAGE = 200
 VERSIONS_SHOWN = 20
+
+
+def _with_policies(rows: list[Any]) -> None:
+    snapshot = policies.Policies()
+    for category in rows:
+        category.in_force = snapshot.of(category.pk)
+        category.has_own = category.in_force.category_id == category.pk
+
+
+def _in_force(category: Any) -> SafeString | str:
+    if category.has_own:
+        return _("version %(number)s") % {"number": category.in_force.number}
+    return cells.with_more("", _("from %(category)s") % {"category": category.in_force.category})
+
+
+def _own(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    own = policies.Policies().own
+    return rows.filter(pk__in=own) if value == "own" else rows.exclude(pk__in=own)
+
+
+def _threshold(name: str, title: Promise) -> Column:
+    def value(category: Any) -> float:
+        return float(getattr(category.in_force, name))
+
+    return Column(name, title, value, shown=lambda category: f"≥ {exact(value(category))}")
+
+
+POLICIES = lists.List(
+    name="policies",
+    columns=[
+        Column(
+            "category",
+            gettext_lazy("Category"),
+            lambda category: category.path,
+            shown=lambda category: category.path or _("All categories"),
+            link=lambda category: reverse("policy", args=[category.pk]),
+            sort="category",
+            names_row=True,
+        ),
+        Column("version", gettext_lazy("In force"), lambda category: category.in_force.number, shown=_in_force),
+        Column("of", gettext_lazy("Of"), lambda category: category.in_force.category.path, on_page=False),
+        _threshold("accept_at", gettext_lazy("Accept")),
+        _threshold("review_at", gettext_lazy("Review")),
+        Column(
+            "instruction",
+            gettext_lazy("Instruction"),
+            lambda category: category.in_force.instruction,
+            shown=lambda category: Text(Truncator(category.in_force.instruction).chars(110), "en") if category.has_own else "",
+        ),
+    ],
+    sorts=[Sort("category", gettext_lazy("Category"), "path")],
+    first="category",
+    filters=[
+        Filter("q", gettext_lazy("Category"), lambda rows, value: rows.filter(path__icontains=value)),
+        Filter("policy", gettext_lazy("Policy"), _own, choices=lambda: [("own", _("its own")), ("inherited", _("inherited"))]),
+    ],
+    complete=_with_policies,
+)
 
 
 @admin_required
 @require_GET
 def policy_list(request: HttpRequest) -> HttpResponse:
-    search = request.GET.get("q", "").strip()[:200]
-    found = Category.objects.filter(path__icontains=search) if search else Category.objects.all()
-    page = Paginator(found.order_by("path"), CATEGORIES_A_PAGE).get_page(request.GET.get("page"))
-    snapshot = policies.Policies()
-    rows = []
-    for category in page:
-        version = snapshot.of(category.pk)
-        depth = len(category.path.split(Category.SEPARATOR)) if category.path else 0
-        rows.append({"category": category, "depth": min(depth, 8), "version": version, "own": version.category_id == category.pk})
-    return render(request, "review/policies.html", {"rows": rows, "page": page, "search": search, "rollouts": unfinished_rollouts()})
+    context = {"rollouts": unfinished_rollouts()}
+    return lists.respond(request, POLICIES, Category.objects.all(), template="review/policies.html", context=context)
 
 
 @admin_required

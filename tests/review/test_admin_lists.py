@@ -54,6 +54,11 @@ def make_holds(admin: User) -> None:
         assert leases.take_case(factories.make_reviewer(name))
 
 
+def make_policies(admin: User) -> None:
+    factories.make_category("Kitchen > Kettles")
+    factories.make_policy(category=factories.make_category("Kitchen"), accept_at=0.95)
+
+
 def make_tokens(admin: User) -> None:
     for name, scope in (("ERP", "read"), ("=Pipeline", "write"), ("Stock", "read")):
         tokens.create(user=admin, author=admin, name=name, scope=scope, days=30)
@@ -67,6 +72,7 @@ LISTS: dict[str, tuple[Callable[[User], None], dict[str, int]]] = {
     "group-exports": (make_exports, {"format=csv": 2, "status=failed": 1}),
     "conflicts": (make_conflicts, {"source=华联商店": 1, "by=person": 3, "by=policy": 0, "category=Nowhere": 0}),
     "holds": (make_holds, {"who=ei": 1, "category=Nowhere": 0}),
+    "policies": (make_policies, {"q=kettle": 1, "policy=own": 2, "policy=inherited": 1}),
     "tokens": (make_tokens, {"q=ERP": 1, "scope=read": 2, "state=unused": 3, "state=over": 0, "state=good": 3, "account=nobody": 0}),
 }
 
