@@ -24,12 +24,17 @@ from review.templatetags.listings import score
 from review.views.skus import categories, in_category, of_source, sources
 
 
-def _listing(sku: SKU) -> SafeString:
-    return cells.with_more(cells.in_language(Truncator(sku.title).chars(120), sku.language), sku.source)
+def _title(sku: SKU) -> SafeString:
+    return cells.in_language(Truncator(sku.title).chars(120), sku.language)
 
 
 def _left(conflict: Conflict) -> SafeString:
-    return cells.link(reverse("pair", args=[conflict.pair_id]), _listing(conflict.pair.left))
+    left = conflict.pair.left
+    return cells.with_more(cells.link(reverse("pair", args=[conflict.pair_id]), _title(left)), left.source)
+
+
+def _right(conflict: Conflict) -> SafeString:
+    return cells.with_more(_title(conflict.pair.right), conflict.pair.right.source)
 
 
 BY = {Decision.By.PERSON: gettext_lazy("a person"), Decision.By.POLICY: gettext_lazy("a policy")}
@@ -41,7 +46,7 @@ CONFLICTS = lists.List(
             "other",
             gettext_lazy("The other"),
             lambda conflict: conflict.pair.right.title,
-            shown=lambda conflict: _listing(conflict.pair.right),
+            shown=_right,
         ),
         Column(
             "by",

@@ -64,7 +64,7 @@ POLICIES = lists.List(
             sort="category",
             names_row=True,
         ),
-        Column("version", gettext_lazy("In force"), lambda category: category.in_force.number, shown=_in_force),
+        Column("version", gettext_lazy("In force"), lambda category: str(category.in_force.number), shown=_in_force),
         Column("of", gettext_lazy("Of"), lambda category: category.in_force.category.path, on_page=False),
         _threshold("accept_at", gettext_lazy("Accept")),
         _threshold("review_at", gettext_lazy("Review")),
