@@ -22,7 +22,8 @@ class Paths(Subquery):
 
 class SignedIn(ModelBackend):
     def get_user(self, user_id: Any) -> User | None:
-        paths = Paths(User.categories.through.objects.filter(user=OuterRef("pk")).values(path=F("category__path")))
+        theirs = User.categories.through.objects.filter(user=OuterRef("pk")).order_by("category__path")
+        paths = Paths(theirs.values(path=F("category__path")))
         user = User.objects.select_related("actor").annotate(paths=paths).filter(pk=user_id).first()
         if user is None or not self.user_can_authenticate(user):
             return None

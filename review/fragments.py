@@ -9,6 +9,11 @@ def wanted(request: HttpRequest) -> bool:
     return bool(getattr(request, "htmx", False))
 
 
+def wanted_for(request: HttpRequest, element: str) -> bool:
+    """Whether what the script asks for takes the place of the element of this id."""
+    return wanted(request) and request.htmx.target == element  # type: ignore[attr-defined]
+
+
 def wanted_by(request: HttpRequest, element: str) -> bool:
     """Whether the script asks for the element of this id."""
     return wanted(request) and request.htmx.trigger == element  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Pages by key, never by offset: a page costs the same wherever it is, ties end, and rows that come meanwhile shift nothing.
 
-Rows are in the order of one field, then of their source, then of their id; the other way round is the exact mirror. Several
+Rows are in the order of one field, then of their source, then of their id, or of what else tells each from the others (`identity`); the
+other way round is the exact mirror. Several
 querysets can be walked as one, merged by that order: each read by itself or, where their rows are dicts of the same names, all in one
 query.
 """
@@ -21,13 +22,14 @@ from django.db.models import DateTimeField, F, Field, Func, IntegerField, OrderB
 from django.db.models.functions import Cast
 from django.db.models.lookups import GreaterThan, LessThan
 
-LONGEST_CURSOR = 1000
+# Of the longest path of a category, in Base64.
+LONGEST_CURSOR = 4000
 LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
 class Key:
-    """One row's place: the value it is sorted by, which of the querysets it is of, its id."""
+    """One row's place: the value it is sorted by, which of the querysets it is of, its identity."""
 
     value: Any
     source: int
@@ -53,13 +55,23 @@ def page(
     before: str = "",
     together: bool = False,
     filled: bool = False,
+    identity: str = "pk",
 ) -> Page:
     """The page after one cursor or before another, the first one without. A cursor that cannot be read starts anew."""
     sort = _field(sources[0], field, filled=filled)
-    id_field = sources[0].model._meta.pk
+    id_field = _field(sources[0], identity, filled=True)
     start, backwards = (_decode(before, sort, id_field), True) if before else (_decode(after, sort, id_field), False)
     backwards = backwards and start is not None
-    found = walk(sources, field=field, descending=descending != backwards, start=start, size=size + 1, together=together, filled=filled)
+    found = walk(
+        sources,
+        field=field,
+        descending=descending != backwards,
+        size=size + 1,
+        start=start,
+        together=together,
+        filled=filled,
+        identity=identity,
+    )
     more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
@@ -80,6 +92,7 @@ def walk(
     start: Key | None = None,
     together: bool = False,
     filled: bool = False,
+    identity: str = "pk",
 ) -> list[tuple[Key, Any]]:
     """At most `size` rows beyond a key, each with its own, in order. `filled`: each has a value in that field, though it may be empty."""
     found: list[tuple[Key, Any]] = []
@@ -87,8 +100,8 @@ def walk(
     for index, rows in enumerate(sources):
         sort = _field(rows, field, filled=filled)
         if start is not None:
-            rows = rows.filter(_beyond(sort, start, index, descending=descending))
-        order = _order(sort, descending=descending)
+            rows = rows.filter(_beyond(sort, start, index, descending=descending, identity=identity))
+        order = _order(sort, descending=descending, identity=identity)
         key = _comparable(sort) if _as_text(sort) else F(sort.name)
         if together:
             # Neither database orders or cuts a part of a union: each source's first rows are named by a query inside.
@@ -97,7 +110,8 @@ def walk(
             continue
         rows = rows.annotate(sort_key=key) if _as_text(sort) else rows
         for row in rows.order_by(*order)[:size]:
-            found.append((Key(row.sort_key if _as_text(sort) else getattr(row, sort.attname), index, row.pk), row))
+            value = row.sort_key if _as_text(sort) else getattr(row, sort.attname)
+            found.append((Key(value, index, getattr(row, identity)), row))
     if asked:
         read = (
             asked[0]
@@ -132,12 +146,13 @@ def _comparable(field: Field[Any, Any]) -> Cast:
     return Cast(F(field.name), TextField())
 
 
-def _order(field: Field[Any, Any], *, descending: bool) -> list[Any]:
+def _order(field: Field[Any, Any], *, descending: bool, identity: str) -> list[Any]:
+    last = f"-{identity}" if descending else identity
     if field.primary_key:
-        return ["-pk" if descending else "pk"]
+        return [last]
     if not field.null:
-        return [f"-{field.name}", "-pk"] if descending else [field.name, "pk"]
-    return [_ordered(field.name, descending=descending), "-pk" if descending else "pk"]
+        return [f"-{field.name}" if descending else field.name, last]
+    return [_ordered(field.name, descending=descending), last]
 
 
 def _ordered(name: str, *, descending: bool) -> OrderBy:
@@ -145,7 +160,7 @@ def _ordered(name: str, *, descending: bool) -> OrderBy:
     return F(name).desc(nulls_last=True) if descending else F(name).asc(nulls_first=True)
 
 
-def _beyond(field: Field[Any, Any], start: Key, source: int, *, descending: bool) -> Q:
+def _beyond(field: Field[Any, Any], start: Key, source: int, *, descending: bool, identity: str) -> Q:
     """What comes after a key. Nothing sorts as the smallest."""
     past, name = ("lt" if descending else "gt"), "pk" if field.primary_key else field.name
     # Of another source all rows with the same value come after, or none.
@@ -153,12 +168,12 @@ def _beyond(field: Field[Any, Any], start: Key, source: int, *, descending: bool
     with_ties = not same and (source < start.source) == descending
     if start.value is None:
         nothing = Q(**{f"{name}__isnull": True})
-        nothing &= Q(**{f"pk__{past}": start.pk}) if same else Q() if with_ties else Q(pk__in=[])
+        nothing &= Q(**{f"{identity}__{past}": start.pk}) if same else Q() if with_ties else Q(pk__in=[])
         return nothing if descending else nothing | Q(**{f"{name}__isnull": False})
     value = Value(start.value, output_field=TextField() if _as_text(field) else field)
     if same and not field.primary_key:
         # Both at once, so that an index is entered at the key itself: of `a > x or (a = x and id > y)` no planner makes that.
-        beyond = Q(_PAST[past](_row(F(name), F("pk")), _row(value, Value(start.pk))))
+        beyond = Q(_PAST[past](_row(F(name), F(identity)), _row(value, Value(start.pk))))
     else:
         beyond = Q(**{f"{name}__{past}{'e' if with_ties else ''}": value})
     return beyond | Q(**{f"{name}__isnull": True}) if field.null and descending else beyond
@@ -174,13 +189,13 @@ def _row(*values: Any) -> Func:
 def cursor(key: Key) -> str:
     """A key as an address holds it."""
     value = key.value.isoformat() if isinstance(key.value, datetime) else key.value
-    return base64.urlsafe_b64encode(json.dumps([value, key.source, key.pk]).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps([value, key.source, key.pk], ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def _is_an_id(value: Any, field: Field[Any, Any]) -> bool:
     if isinstance(field, IntegerField):
         return type(value) is int and 0 <= value <= LARGEST_ID
-    return type(value) is str and value.isascii() and value.isalnum()
+    return type(value) is str and value.isascii() and value.isprintable() and len(value) < 200
 
 
 def _decode(cursor: str, field: Field[Any, Any], id_field: Field[Any, Any]) -> Key | None:

@@ -65,7 +65,8 @@ class Case:
 
 
 class Step(NamedTuple):
-    """What one step towards a case came to. `moved`: something was written, and the next step, if one is needed, goes on from there."""
+    """What one step towards a case came to. `moved`: something was written, here or by another request of this person, and the next step,
+    if one is needed, goes on from there."""
 
     case: Case | None = None
     moved: bool = False
@@ -76,12 +77,11 @@ def take_case(user: User, *, escalated: bool = False, query_id: int | None = Non
 
     With `query_id` that case and no other: what is in hand instead is given back. `briefly` may read of its pairs what a verdict needs.
     """
-    return _walk(partial(step_to_case, user, escalated=escalated, query_id=query_id, briefly=briefly))
-
-
-def take_ahead(user: User, *, escalated: bool = False) -> Case | None:
-    """The case after the one in hand, held already so that nobody else gets it. None when there is none, or nothing is in hand."""
-    return _walk(partial(step_to_ahead, user, escalated=escalated))
+    for _step in range(STEPS):
+        case, moved = step_to_case(user, escalated=escalated, query_id=query_id, briefly=briefly)
+        if case or not moved:
+            return case
+    return None
 
 
 def step_to_case(user: User, *, escalated: bool = False, query_id: int | None = None, briefly: bool = False) -> Step:
@@ -103,7 +103,8 @@ def step_to_case(user: User, *, escalated: bool = False, query_id: int | None = 
 
 
 def step_to_ahead(user: User, *, escalated: bool = False) -> Step:
-    """One step of `take_ahead`."""
+    """One step towards the case after the one in hand, held already so that nobody else gets it. No case where there is none, or nothing is
+    in hand."""
     held = _held(user)
     if held.in_hand is None:
         return Step()
@@ -117,14 +118,6 @@ def step_to_ahead(user: User, *, escalated: bool = False) -> Step:
         if step.moved:
             return step
     return _claim_next(user, ahead=True, escalated=escalated)
-
-
-def _walk(step: Callable[[], Step]) -> Case | None:
-    for _step in range(STEPS):
-        case, moved = step()
-        if case or not moved:
-            return case
-    return None
 
 
 def take_check(user: User, known: KnownPair) -> Case | None:
@@ -318,13 +311,14 @@ def _claim_next(user: User, *, ahead: bool, escalated: bool, query_id: int | Non
         # collection of another thread.
         with transaction.atomic():
             return _claim_next(user, ahead=ahead, escalated=escalated, query_id=query_id)
-    if query_id is not None:
-        case = _claim(user, lambda pairs: _shown(pairs.filter(query=query_id), user, escalated=escalated), ahead=ahead)
-        return Step(case, moved=bool(case))
     scope = queues.scope_of(user, escalated=escalated)
-    for _attempt in range(ATTEMPTS):
-        heads = queues.next_heads(user, scope, escalated=escalated)
-        case = _claim_one_of(heads, scope, user, ahead=ahead, escalated=escalated)
+    # Under that lock nothing changes between two attempts.
+    for _attempt in range(1 if connection.vendor == "sqlite" else ATTEMPTS):
+        heads = [] if query_id is not None else queues.next_heads(user, scope, escalated=escalated)
+        if query_id is not None:
+            case = _claim(user, lambda pairs: _shown(pairs.filter(query=query_id), user, escalated=escalated), ahead=ahead)
+        else:
+            case = _claim_one_of(heads, scope, user, ahead=ahead, escalated=escalated)
         if case or Lease.objects.filter(reviewer=user, ahead=ahead).exists():
             return Step(case, moved=True)
         if not heads:

@@ -88,7 +88,8 @@ class List:
     """A list's shape. `first` is the sort of a fresh page, with a minus for the greatest first; `complete` fetches what its cells
     need beside the rows, for a page or a chunk of an export at once, and may put others in their places; a page counts its rows up to
     `counted`, and where that is less than 10,000, as each is looked for in several tables, asks for the rest once it is shown;
-    `together`: its sources are read in one query, as dicts of the same names."""
+    `together`: its sources are read in one query, as dicts of the same names; `identity` tells one row from another, where an address
+    may not hold its id."""
 
     name: str
     columns: Sequence[Column]
@@ -98,6 +99,7 @@ class List:
     complete: Callable[[list[Any]], None] = field(default=lambda rows: None)
     counted: int = COUNTED
     together: bool = False
+    identity: str = "pk"
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,10 @@ class Shown:
         return bool(self.choice.filters)
 
     @property
+    def worth_filtering(self) -> bool:
+        return bool(self.rows) or self.filtered
+
+    @property
     def filters_set(self) -> int:
         """How many fields of the form say something."""
         return sum(bool(one.value) and one.filter.kind != "hidden" for one in self.fields)
@@ -179,14 +185,14 @@ def respond(
     *,
     template: str,
     context: dict[str, Any] | None = None,
-    live: Callable[[Any], bool] = lambda row: False,
+    live: bool | Callable[[Any], bool] = False,
     status: int = 200,
 ) -> HttpResponse:
     """The page, its export (`as=csv`, `as=jsonl`), its count in words (`as=count`), or the way to how this person last saw it, when it is
     opened bare.
 
-    Several querysets are shown as one list, merged in its order; each filter narrows all of them. While any row shown is `live`, the list
-    asks for itself. A page that answers a form of its own says its `status`.
+    Several querysets are shown as one list, merged in its order; each filter narrows all of them. While it is `live`, or any row shown is,
+    the list asks for itself. A page that answers a form of its own says its `status`.
     """
     user, sources = person(request), [rows] if isinstance(rows, QuerySet) else list(rows)
     if "reset" in request.GET:
@@ -207,10 +213,10 @@ def respond(
     once = any(one.kind == "hidden" and one.name in choice.filters for one in shape.filters)
     if request.GET and not once and (query := choice.query()) != before:
         remember(user, shape.name, query)
-    alive = any(live(row) for row, _cells in shown.rows)
+    alive = any(live(row) for row, _cells in shown.rows) if callable(live) else live
     response = render(request, template, {"list": shown, "live": alive} | (context or {}), status=status)
-    # A list that asks for itself is no step of anybody's.
-    if fragments.wanted(request) and not fragments.wanted_by(request, "live"):
+    # What a page asks for by itself is no step of anybody's.
+    if fragments.wanted_for(request, "list") and not fragments.wanted_by(request, "live"):
         response["HX-Push-Url"] = f"{request.path}?{choice.query()}"
     return response
 
@@ -246,6 +252,7 @@ def show(shape: List, choice: Choice, sources: Sequence[Rows], *, after: str = "
         before=before,
         together=shape.together,
         filled=choice.sort.filled,
+        identity=shape.identity,
     )
     shape.complete(page.rows)
     columns = [column for column in shape.columns if column.on_page]
@@ -359,6 +366,7 @@ def chunks(shape: List, choice: Choice, sources: Sequence[Rows]) -> Iterator[lis
             start=last,
             together=shape.together,
             filled=choice.sort.filled,
+            identity=shape.identity,
         )
         if not found:
             return

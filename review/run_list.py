@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -352,6 +352,8 @@ OF_RUNS = [
 NEWEST = Sort("newest", gettext_lazy("Newest"), "created_at")
 STARTED_BY = Column("by", gettext_lazy("Started by"), lambda run: run.author.get_username() if run.author else "")
 WHEN = Column("asked", gettext_lazy("When"), lambda run: run.created_at, sort="newest")
+# Of a run without a name.
+WHEN_LINKED = replace(WHEN, link=lambda run: reverse("run", args=[run.uuid]), names_row=True)
 
 RUNS = lists.List(
     name="runs",

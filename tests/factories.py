@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from alignment import rendering, scoring, scoring_workers
 from alignment.models import SKU, Candidate, CandidateSet, Category, Pair, PolicyVersion, ScoringModel, Source, User
 from alignment.policies import publish
+from review import leases
 
 numbers = itertools.count(1)
 
@@ -99,6 +100,14 @@ def score_waiting_sets(
                 p = probabilities if isinstance(probabilities, float) else probabilities[(work.set.query_id, by_hash[inputs.document])]
                 facts.append(scoring.Fact(inputs, logit=0.0, probability=p, tokens_read=10, tokens_cut=0))
         scoring.store(works=works, facts=facts, model=model, holder=holder)
+
+
+def take_ahead(user: User, *, escalated: bool = False) -> leases.Case | None:
+    """The case after the one in hand, as the page comes to it step by step."""
+    while True:
+        case, moved = leases.step_to_ahead(user, escalated=escalated)
+        if case or not moved:
+            return case
 
 
 def make_pair(score: float = 0.8, *, left: SKU | None = None, right: SKU | None = None, category: Category | None = None) -> Pair:

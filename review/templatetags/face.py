@@ -14,7 +14,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from alignment import told
-from review import navigation, themes
+from review import cells, navigation, themes
 
 register = template.Library()
 register.filter("told", told.tell)
@@ -38,10 +38,9 @@ def ago(moment: datetime | None) -> SafeString | str:
     """A time as people say it, exact on hover."""
     if moment is None:
         return ""
-    local = timezone.localtime(moment)
     recent = (timezone.now() - moment).total_seconds() < 60
     said = _("just now") if recent else _("%(span)s ago") % {"span": timesince(moment, depth=1)}
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S %Z"), said)
+    return cells.moment(moment, said)
 
 
 @register.simple_tag

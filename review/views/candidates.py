@@ -39,14 +39,7 @@ def _skus(run: CandidateRun) -> str:
 CANDIDATES = lists.List(
     name="candidates",
     columns=[
-        Column(
-            "asked",
-            gettext_lazy("When"),
-            lambda run: run.created_at,
-            link=lambda run: reverse("run", args=[run.uuid]),
-            sort="newest",
-            names_row=True,
-        ),
+        run_list.WHEN_LINKED,
         Column("status", gettext_lazy("State"), lambda run: run.status, shown=_state),
         Column("skus", gettext_lazy("SKUs"), lambda run: run.skus_done, shown=_skus),
         Column("sets", gettext_lazy("Sets to score"), lambda run: run.sets_changed),
@@ -67,7 +60,8 @@ def page(request: HttpRequest) -> HttpResponse:
     form = CandidateRunForm(request.POST or None, instance=CandidateRun(author=person(request)), initial=candidate_runs.usual())
     if request.method == "POST" and form.is_valid():
         candidate_runs.start(form.save(commit=False), by=person(request))
-        return redirect("candidates")
+        # It is there whatever the list was filtered by.
+        return redirect(reverse("candidates", query={"sort": "-newest"}))
     rows = CandidateRun.objects.select_related("source", "author")
     status = 422 if form.errors else 200
     return lists.respond(

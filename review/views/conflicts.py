@@ -20,7 +20,7 @@ from review import cells, lists
 from review.lists import Column, Filter, Sort
 from review.permissions import admin_required, person
 from review.templatetags.face import ago
-from review.templatetags.listings import score
+from review.templatetags.listings import exact, score
 from review.views.skus import categories, in_category, of_source, sources
 
 
@@ -35,6 +35,11 @@ def _left(conflict: Conflict) -> SafeString:
 
 def _right(conflict: Conflict) -> SafeString:
     return cells.with_more(_title(conflict.pair.right), conflict.pair.right.source)
+
+
+def _score(conflict: Conflict) -> SafeString:
+    found = conflict.decision.score
+    return cells.exactly(score(found), exact(found))
 
 
 BY = {Decision.By.PERSON: gettext_lazy("a person"), Decision.By.POLICY: gettext_lazy("a policy")}
@@ -54,9 +59,7 @@ CONFLICTS = lists.List(
             lambda conflict: conflict.decision.by,
             shown=lambda conflict: cells.with_more(BY[conflict.decision.by], ago(conflict.decision.created_at)),
         ),
-        Column(
-            "score", gettext_lazy("Score"), lambda conflict: conflict.decision.score, shown=lambda conflict: score(conflict.decision.score)
-        ),
+        Column("score", gettext_lazy("Score"), lambda conflict: conflict.decision.score, shown=_score),
         Column("since", gettext_lazy("Since"), lambda conflict: conflict.decision.created_at, on_page=False),
         Column("pair", gettext_lazy("Pair"), lambda conflict: conflict.pair_id, sort="pair"),
         Column(

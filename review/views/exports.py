@@ -29,14 +29,7 @@ def _file(run: ExportRun) -> SafeString | str:
 EXPORTS = lists.List(
     name="group-exports",
     columns=[
-        Column(
-            "asked",
-            gettext_lazy("When"),
-            lambda run: run.created_at,
-            link=lambda run: reverse("run", args=[run.uuid]),
-            sort="newest",
-            names_row=True,
-        ),
+        run_list.WHEN_LINKED,
         Column("format", gettext_lazy("Format"), lambda run: run.format, shown=lambda run: run.format.upper()),
         Column("of", gettext_lazy("Of"), run_list.export_of),
         Column(

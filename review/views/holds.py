@@ -32,10 +32,10 @@ def _case(hold: Lease) -> SafeString:
     return cells.with_more(cells.link(reverse("sku", args=[query.uuid]), title), " · ".join(told))
 
 
-def _until(hold: Lease) -> str:
-    if hold.expires_at < timezone.now():
-        return _("does not respond: free for others")
-    return time_format(timezone.localtime(hold.expires_at), "TIME_FORMAT")
+def _until(hold: Lease) -> SafeString:
+    gone = hold.expires_at < timezone.now()
+    said = _("does not respond: free for others") if gone else time_format(timezone.localtime(hold.expires_at), "TIME_FORMAT")
+    return cells.moment(hold.expires_at, said)
 
 
 def _free(hold: Lease) -> SafeString:

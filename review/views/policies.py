@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -41,8 +41,8 @@ def _in_force(category: Any) -> SafeString | str:
 
 
 def _own(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-    own = policies.Policies().own
-    return rows.filter(pk__in=own) if value == "own" else rows.exclude(pk__in=own)
+    own = Q(pk__in=policies.Policies().own)
+    return rows.filter({"own": own, "inherited": ~own}.get(value, Q()))
 
 
 def _threshold(name: str, title: Promise) -> Column:

@@ -40,7 +40,7 @@ def page(request: HttpRequest) -> HttpResponse:
         run_list.sources(),
         template="review/runs.html",
         context=context,
-        live=lambda run: bool(waiting and workers) or run.told.unfinished,
+        live=bool(waiting and workers) or (lambda run: run.told.unfinished),
     )
 
 

@@ -26,10 +26,8 @@ from review.permissions import admin_required, person
 
 
 def _state(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-    if value == "unused":
-        return rows.filter(last_used_at__isnull=True)
-    over = Q(expiry__lt=timezone.now()) | Q(user__is_active=False)
-    return rows.filter(over) if value == "over" else rows.exclude(over)
+    over = Q(user__is_active=False) | Q(expiry__isnull=False, expiry__lt=timezone.now())
+    return rows.filter({"over": over, "good": ~over, "unused": Q(last_used_at__isnull=True)}.get(value, Q()))
 
 
 def _account(token: ApiToken) -> SafeString | str:
@@ -40,7 +38,9 @@ def _account(token: ApiToken) -> SafeString | str:
 def _expires(token: ApiToken) -> SafeString | str:
     if token.expiry and token.expiry < timezone.now():
         return cells.with_more("", _("expired"))
-    return date_format(timezone.localtime(token.expiry), "DATE_FORMAT") if token.expiry else _("never")
+    if token.expiry is None:
+        return _("never")
+    return cells.moment(token.expiry, date_format(timezone.localtime(token.expiry), "DATE_FORMAT"))
 
 
 def _revoke(token: ApiToken) -> SafeString:
@@ -63,6 +63,8 @@ TOKENS = lists.List(
     ],
     sorts=[Sort("newest", gettext_lazy("Newest"), "created")],
     first="-newest",
+    # Its id is the hash of the token.
+    identity="token_key",
     filters=[
         Filter("q", gettext_lazy("What it is for"), lambda rows, value: rows.filter(name__icontains=value)),
         Filter("account", gettext_lazy("Account"), lambda rows, value: rows.filter(user__username__icontains=value)),

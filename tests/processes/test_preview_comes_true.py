@@ -69,7 +69,7 @@ def test_what_a_policy_would_do_is_what_the_workers_then_do_to_a_shops_file(site
 
     page.goto("/imports/")
     page.get_by_label("Catalogue file").set_input_files(tmp_path / "pricerunner.csv")
-    page.get_by_label("Source").fill("PriceRunner")
+    page.locator("form.fields").get_by_label("Source").fill("PriceRunner")
     page.get_by_role("button", name="Look at the file").click()
     expect(page.get_by_label("Title", exact=True).locator("option:checked")).to_have_text("Product Title")
     page.wait_for_load_state()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -13,7 +14,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from alignment import decisions, tokens
-from alignment.models import ApiToken, CandidateRun, Conflict, EvaluationRun, ExportRun, ImportRun, Run, User
+from alignment.models import ApiToken, CandidateRun, Category, Conflict, EvaluationRun, ExportRun, ImportRun, Run, User
 from review import leases, lists
 from tests import factories
 
@@ -151,6 +152,46 @@ def test_while_a_run_is_under_way_its_list_asks_for_itself(client, admin, model)
     assert "HX-Push-Url" not in asked
     model.objects.filter(pk=run.pk).update(status=Run.Status.DONE)
     assert 'id="live"' not in client.get(reverse(name)).content.decode()
+
+
+def test_a_started_run_is_shown_whatever_its_list_was_filtered_by(client, admin):
+    make_candidates(admin)
+    client.get(reverse("candidates", query={"status": "failed"}))
+    started = client.post(reverse("candidates"), {"k": 5, "same_levels": 0}, follow=True)
+    assert CandidateRun.objects.latest("pk").pk in ids(started)
+
+
+def test_what_a_page_asks_for_by_itself_is_no_step_back(client, admin):
+    make_policies(admin)
+    page, asked = reverse("policies", query={"policy": "own"}), {"HX-Request": "true"}
+    for by, into, pushed in ((None, "list", True), ("live", "list", False), ("rollouts", "rollouts", False)):
+        answer = client.get(page, headers=asked | {"HX-Target": into} | ({"HX-Trigger": by} if by else {}))
+        assert ("HX-Push-Url" in answer) is pushed, by
+
+
+def test_a_value_that_a_filter_does_not_offer_filters_nothing(client, admin):
+    make_policies(admin), make_tokens(admin)
+    for name, query in (("policies", {"policy": "x"}), ("tokens", {"state": "x"})):
+        assert len(ids(client.get(reverse(name, query=query)))) == 3
+
+
+def test_pages_of_the_longest_paths_lead_on(client, admin, monkeypatch):
+    monkeypatch.setattr(lists, "ROWS_A_PAGE", 1)
+    factories.make_category(factories.path_of_four_thousand_bytes()[:600])
+    address, there = reverse("policies") + "?sort=category", []
+    while address:
+        shown = client.get(address).context["list"]
+        there += [row.path for row, _cells in shown.rows]
+        address = shown.after and reverse("policies") + shown.after
+    assert len(there) == len(set(there)) == Category.objects.count()
+
+
+def test_no_address_tells_the_hash_of_a_token(client, admin, monkeypatch):
+    monkeypatch.setattr(lists, "ROWS_A_PAGE", 1)
+    make_tokens(admin)
+    after = client.get(reverse("tokens")).context["list"].after.partition("after=")[2]
+    told = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode()
+    assert not any(token.digest in told for token in ApiToken.objects.all())
 
 
 @pytest.mark.browser

@@ -50,7 +50,7 @@ def test_an_admins_first_day_is_done_in_the_browser_and_all_of_it_stands_in_the_
     page.get_by_label("Password").fill("a long password 1")
     page.keyboard.press("Enter")
     page.get_by_label("Catalogue file").set_input_files(tmp_path / "offers.csv")
-    page.get_by_label("Source").fill("PriceRunner")
+    page.locator("form.fields").get_by_label("Source").fill("PriceRunner")
     page.get_by_label("Then propose candidates").uncheck()
     page.get_by_role("button", name="Look at the file").click()
     for field, column in (("Number or id", "Product ID"), ("Title", "Product Title"), ("Category", "Category Label")):
@@ -71,7 +71,7 @@ def test_an_admins_first_day_is_done_in_the_browser_and_all_of_it_stands_in_the_
     page.get_by_role("button", name="Propose candidates").click()
     expect(page.get_by_text("Waits for a worker.")).to_be_visible()
     building.work(CandidateRun.objects.get().pk)
-    expect(page.locator("#runs")).to_contain_text("Done")
+    expect(page.locator("#list tbody")).to_contain_text("Done")
     page.goto("/scoring/")
     factories.score_waiting_sets(0.86, model=model)
     waiting = Pair.objects.filter(in_review=True).count()
@@ -112,7 +112,7 @@ def test_an_admins_first_day_is_done_in_the_browser_and_all_of_it_stands_in_the_
     page.get_by_role("button", name="Make the link").click()
     expect(page.locator("#link")).not_to_have_value("")
     page.goto("/settings/tokens/")
-    page.get_by_label("What it is for").fill("ERP, nightly")
+    page.locator("form.fields").get_by_label("What it is for").fill("ERP, nightly")
     page.get_by_role("button", name="Make the token").click()
     token = page.locator("#token").input_value()
     page.goto("/settings/tokens/")
@@ -172,7 +172,7 @@ def test_a_form_pressed_twice_is_sent_once_until_it_is_changed_or_come_back_to(p
     expect(button).to_have_attribute("aria-disabled", "true")
     button.press("Enter")
     assert len(posts) == 2
-    page.get_by_label("Format").select_option("json")
+    page.locator("form.fields").get_by_label("Format").select_option("json")
     expect(button).not_to_have_attribute("aria-disabled", "true")
     button.click()
     assert len(posts) == 3

@@ -265,8 +265,17 @@ def test_no_step_to_a_case_asks_much_nor_does_showing_it(client, reviewer):
     assert max(len(step.queries) for step in (freed, claimed, shown)) <= MOST_QUERIES
 
 
-@pytest.mark.parametrize("kept_from", ["nothing", "by a lease", "by a category", "by what they narrowed it to", "by being cancelled"])
-def test_an_empty_queue_asks_as_few(client, reviewer, kept_from):
+@pytest.mark.parametrize(
+    ("kept_from", "reason"),
+    [
+        ("nothing", "never"),
+        ("by a lease", "held"),
+        ("by a category", "elsewhere"),
+        ("by what they narrowed it to", "narrowed"),
+        ("by being cancelled", "aside"),
+    ],
+)
+def test_an_empty_queue_asks_as_few(client, reviewer, kept_from, reason):
     Actor.of(reviewer)
     if kept_from != "nothing":
         make_case()
@@ -283,7 +292,7 @@ def test_an_empty_queue_asks_as_few(client, reviewer, kept_from):
         CandidateSet.objects.update(status=CandidateSet.Status.ASIDE, scoring_run=run)
     cache.clear()
     [step] = steps(client, reverse("case"))
-    assert not step.answer.context.get("candidates") and len(step.queries) <= MOST_QUERIES
+    assert step.answer.context["reason"] == reason and len(step.queries) <= MOST_QUERIES
 
 
 def test_an_empty_list_of_escalated_pairs_asks_as_few(client):

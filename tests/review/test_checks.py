@@ -228,5 +228,5 @@ def test_a_check_ahead_is_held_like_any_case(reviewer, known):
     CheckAnswer.objects.create(known=known, reviewer=reviewer, verdict="accept")
     leases.take_case(reviewer)
     CheckAnswer.objects.all().delete()
-    ahead = leases.take_ahead(reviewer)
+    ahead = factories.take_ahead(reviewer)
     assert ahead.is_check and Lease.objects.get(ahead=True).check_pair == known

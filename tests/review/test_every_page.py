@@ -27,6 +27,15 @@ NARROWED = {
     "bulk": "source=华联商店&category=母婴&score_from=0.7&gtin=other&sort=pair",
     "runs": "status=done&sort=newest",
     "people": "q=l&role=reviewer&sort=-name",
+    "escalated-pairs": "why=adjudication&category=母婴&languages=de|zh&sort=since",
+    "policies": "q=母&policy=own&sort=-category",
+    "imports": "q=a&source=华联商店&status=done&who=system&from=2020-01-01&sort=newest",
+    "candidates": "source=华联商店&status=done&sort=newest",
+    "evaluations": "q=a&status=done&sort=newest",
+    "group-exports": "format=csv&status=done&sort=newest",
+    "conflicts": "by=person&category=母婴&source=华联商店&sort=pair",
+    "holds": "who=l&category=母婴&sort=until",
+    "tokens": "q=a&account=w&scope=read&state=good&sort=newest",
 }
 # Words that are the same in Chinese: formats, units, names of things.
 KEPT = {

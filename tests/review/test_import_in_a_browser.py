@@ -30,7 +30,7 @@ def test_a_file_is_looked_at_mapped_imported_and_reported(page: Any, tmp_path: P
     sign_in_as_admin(page)
     page.goto("/imports/")
     page.get_by_label("Catalogue file").set_input_files(tmp_path / "feed.csv")
-    page.get_by_label("Source").fill("Kaufhof Nord")
+    page.locator("form.fields").get_by_label("Source").fill("Kaufhof Nord")
     page.get_by_label("Then propose candidates").uncheck()
     page.get_by_role("button", name="Look at the file").click()
     expect(page.get_by_text("choose the column that holds it").first).to_be_visible()
@@ -58,7 +58,7 @@ def test_columns_chosen_while_the_scripts_are_still_on_their_way_count(page: Any
     sign_in_as_admin(page)
     page.goto("/imports/")
     page.get_by_label("Catalogue file").set_input_files(tmp_path / "feed.csv")
-    page.get_by_label("Source").fill("Kaufhof Nord")
+    page.locator("form.fields").get_by_label("Source").fill("Kaufhof Nord")
     held: list[Any] = []
     page.route("**/page.js", lambda route: held.append(route))
     page.get_by_role("button", name="Look at the file").click()

@@ -93,10 +93,10 @@ def test_a_pair_is_in_hand_only_for_its_holder_and_only_until_an_expired_lease_i
 def test_a_case_ahead_is_another_one_and_nobody_else_gets_it():
     make_case(), make_case()
     user = factories.make_reviewer()
-    assert leases.take_ahead(user) is None, "nothing is in hand yet"
-    in_hand, ahead = leases.take_case(user), leases.take_ahead(user)
+    assert factories.take_ahead(user) is None, "nothing is in hand yet"
+    in_hand, ahead = leases.take_case(user), factories.take_ahead(user)
     assert ahead.lease.query != in_hand.lease.query
-    assert leases.take_ahead(user).lease == ahead.lease
+    assert factories.take_ahead(user).lease == ahead.lease
     assert leases.take_case(user).lease == in_hand.lease
     assert leases.take_case(factories.make_reviewer()) is None
 
@@ -104,23 +104,23 @@ def test_a_case_ahead_is_another_one_and_nobody_else_gets_it():
 def test_the_case_ahead_becomes_the_one_in_hand_when_that_is_done():
     make_case(1), make_case(1), make_case(1)
     user = factories.make_reviewer()
-    in_hand, ahead = leases.take_case(user), leases.take_ahead(user)
+    in_hand, ahead = leases.take_case(user), factories.take_ahead(user)
     decisions.decide(pair_id=in_hand.pairs[0].pk, verdict="reject", user=user)
     promoted = leases.take_case(user)
     assert (promoted.lease, promoted.lease.ahead, promoted.pairs) == (ahead.lease, False, ahead.pairs)
-    assert leases.take_ahead(user).lease.query not in {in_hand.lease.query, ahead.lease.query}
+    assert factories.take_ahead(user).lease.query not in {in_hand.lease.query, ahead.lease.query}
 
 
 def test_two_presses_that_end_one_case_put_one_case_in_hand():
     make_case(1), make_case(1), make_case(1)
     user = factories.make_reviewer()
-    in_hand, second = leases.take_case(user), leases.take_ahead(user)
+    in_hand, second = leases.take_case(user), factories.take_ahead(user)
     [pair] = in_hand.pairs
     decisions.decide(pair_id=pair.pk, verdict="reject", user=user)
     assert leases.remaining(in_hand, decided=pair.pk) is None
-    third = leases.take_ahead(user)
+    third = factories.take_ahead(user)
     assert leases.remaining(in_hand, decided=pair.pk) is None
-    assert (leases.take_case(user).lease, leases.take_ahead(user).lease) == (second.lease, third.lease)
+    assert (leases.take_case(user).lease, factories.take_ahead(user).lease) == (second.lease, third.lease)
 
 
 def test_a_case_is_drawn_from_all_that_its_pairs_are_whatever_its_verdict_needed_to_read(django_assert_num_queries):
@@ -137,7 +137,7 @@ def test_a_case_is_drawn_from_all_that_its_pairs_are_whatever_its_verdict_needed
 def test_a_sign_of_life_renews_both_cases():
     make_case(), make_case()
     user = factories.make_reviewer()
-    leases.take_case(user), leases.take_ahead(user)
+    leases.take_case(user), factories.take_ahead(user)
     expire(user)
     assert leases.renew(user) == 2
     assert leases.take_case(factories.make_reviewer()) is None
@@ -148,9 +148,9 @@ def test_a_sign_of_life_renews_both_cases():
 def test_a_case_ahead_that_expired_is_freed_as_any_other():
     make_case(), make_case()
     gone, here = factories.make_reviewer(), factories.make_reviewer()
-    leases.take_case(gone), leases.take_ahead(gone)
+    leases.take_case(gone), factories.take_ahead(gone)
     expire(gone)
-    assert leases.take_case(here) and leases.take_ahead(here)
+    assert leases.take_case(here) and factories.take_ahead(here)
     assert leases.renew(gone) == 0
 
 
@@ -164,7 +164,7 @@ def test_the_case_of_an_undone_verdict_comes_back_though_the_one_ahead_touches_i
     user = factories.make_reviewer()
     decided = leases.take_case(user).pairs[0]
     decisions.decide(pair_id=decided.pk, verdict="reject", user=user)
-    assert leases.take_case(user) and leases.take_ahead(user)
+    assert leases.take_case(user) and factories.take_ahead(user)
     decisions.undo(user=user)
     assert leases.take_case(user, query_id=query.pk).pairs == [decided]
 
@@ -226,7 +226,7 @@ def test_the_number_of_queries_does_not_grow_with_the_queue(django_assert_max_nu
     with django_assert_max_num_queries(14):
         leases.take_case(user)
     with django_assert_max_num_queries(12):
-        leases.take_ahead(user)
+        factories.take_ahead(user)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -90,7 +90,7 @@ def test_the_queues_are_shown_in_few_queries_however_many(client, admin, django_
 def test_an_admin_sees_who_holds_what_and_frees_it_on_the_record(client, admin):
     make_pair(), make_pair()
     user = factories.make_reviewer("lin")
-    case, ahead = leases.take_case(user), leases.take_ahead(user)
+    case, ahead = leases.take_case(user), factories.take_ahead(user)
     html = client.get(reverse("holds")).content.decode()
     assert html.count("lin") >= 2 and case.lease.query.title in html and ahead.lease.query.title in html
     page = client.post(reverse("hold-free", args=[case.lease.uuid]), follow=True)

@@ -89,7 +89,7 @@ def test_one_reviewer_who_asks_four_times_at_once_is_handed_the_same_case_each_t
     user = factories.make_reviewer()
     for _round in range(10):
         leases.release(user)
-        for take in (leases.take_case, leases.take_ahead):
+        for take in (leases.take_case, factories.take_ahead):
             taken: list[leases.Case | None] = []
             assert at_once([lambda take=take, taken=taken: taken.append(take(user))] * 4) == []
             assert len({case and case.lease.pk for case in taken}) == 1
@@ -103,7 +103,7 @@ def test_whatever_many_do_at_once_no_listing_is_in_two_hands():
 
     def wander(user) -> None:
         for _ in range(4):
-            case, ahead = leases.take_case(user), leases.take_ahead(user)
+            case, ahead = leases.take_case(user), factories.take_ahead(user)
             held = dict(HeldSKU.objects.filter(lease__reviewer=user).values_list("sku", "lease"))
             for one in filter(None, (case, ahead)):
                 assert all({pair.left_id, pair.right_id} <= set(held) for pair in one.pairs)

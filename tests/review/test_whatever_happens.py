@@ -63,7 +63,7 @@ class Reviewing(RuleBasedStateMachine):
     @rule(who=people)
     def looks_ahead(self, who: int) -> None:
         had = Lease.objects.filter(reviewer=self.users[who]).exists()
-        ahead = leases.take_ahead(self.users[who])
+        ahead = factories.take_ahead(self.users[who])
         assert had or ahead is None
         if ahead:
             self.check_held(ahead)

@@ -64,24 +64,28 @@
 
   // A form is sent once: a second press sends nothing until something is changed in it, or the way back shows this page again.
   // Its buttons are not `disabled`: the value of the one that was pressed would not be sent, and the focus would be lost.
-  const sent = new Set();
-  const mark = (form, isSent) => {
-    for (const button of form.elements) if (button.type === "submit") button.ariaDisabled = isSent ? "true" : null;
+  // In a list that is one form each row's button has an address of its own, and is another one.
+  const sent = new Map();
+  const addressOf = (form, button) => (button && button.getAttribute("formaction")) || form.action;
+  const mark = (form, address) => {
+    for (const button of form.elements)
+      if (button.type === "submit") button.ariaDisabled = addressOf(form, button) === address ? "true" : null;
   };
   const forget = (form) => {
-    if (sent.delete(form)) mark(form, false);
+    if (sent.delete(form)) mark(form, null);
   };
   window.addEventListener("submit", (event) => {
     const form = event.target;
     // What scripts send comes to no other page; the case page looks after its own forms.
     if (event.defaultPrevented || form.method !== "post" || document.body.matches(".reviewing")) return;
-    if (sent.has(form)) return event.preventDefault();
-    sent.add(form);
-    mark(form, true);
+    const address = addressOf(form, event.submitter);
+    if (sent.get(form) === address) return event.preventDefault();
+    sent.set(form, address);
+    mark(form, address);
   });
   document.addEventListener("input", (event) => forget(event.target.form));
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted) sent.forEach(forget);
+    if (event.persisted) [...sent.keys()].forEach(forget);
   });
 
   document.addEventListener("click", async (event) => {
