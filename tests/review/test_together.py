@@ -96,6 +96,17 @@ def test_one_reviewer_who_asks_four_times_at_once_is_handed_the_same_case_each_t
         assert Lease.objects.filter(reviewer=user).count() == cases
 
 
+def test_one_reviewer_who_asks_four_times_at_once_for_one_case_is_handed_it_each_time():
+    """A link to a case that is pressed twice, or a press that comes late beside a page that is loaded again."""
+    make_cases(2)
+    user, query = factories.make_reviewer(), Pair.objects.latest("pk").query_id
+    for _round in range(10):
+        leases.release(user)
+        taken: list[leases.Case | None] = []
+        assert at_once([lambda taken=taken: taken.append(leases.take_case(user, query_id=query))] * 4) == []
+        assert [case and case.lease.query_id for case in taken] == [query] * 4
+
+
 def test_whatever_many_do_at_once_no_listing_is_in_two_hands():
     make_cases(24)
     users = [factories.make_reviewer() for _ in range(6)]
