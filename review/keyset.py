@@ -1,9 +1,8 @@
 """Pages by key, never by offset: a page costs the same wherever it is, ties end, and rows that come meanwhile shift nothing.
 
 Rows are in the order of one field, then of their source, then of their id, or of what else tells each from the others (`identity`); the
-other way round is the exact mirror. Several
-querysets can be walked as one, merged by that order: each read by itself or, where their rows are dicts of the same names, all in one
-query.
+other way round is the exact mirror. Several querysets can be walked as one, merged by that order: each read by itself or, where their
+rows are dicts of the same names, all in one query.
 """
 
 from __future__ import annotations
