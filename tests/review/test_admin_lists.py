@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from alignment import decisions, tokens
 from alignment.models import ApiToken, CandidateRun, Category, Conflict, EvaluationRun, ExportRun, ImportRun, Run, User
 from review import leases, lists
+from review.models import Lease
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -198,7 +199,8 @@ def test_no_address_tells_the_hash_of_a_token(client, admin, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_a_rows_button_acts_on_that_row(page):
     admin = factories.make_admin("wang")
-    make_tokens(admin), make_conflicts(admin)
+    make_tokens(admin), make_conflicts(admin), make_holds(admin)
+    run = CandidateRun.objects.create(k=3, status=Run.Status.RUNNING, author=admin)
     page.goto(reverse("tokens"))
     page.get_by_label("Username").fill("wang")
     page.get_by_label("Password").fill("a long password 1")
@@ -210,3 +212,12 @@ def test_a_rows_button_acts_on_that_row(page):
     page.locator("#list tbody tr", has_text="水壶").get_by_role("button", name="Different products").click()
     expect(page.locator("#list tbody tr")).to_have_count(2)
     assert not Conflict.objects.filter(pair__left__title="水壶").exists() and not page.problems
+    page.goto(reverse("holds"))
+    page.get_by_role("button", name="Free the case of mei").click()
+    expect(page.locator("#list tbody tr")).to_have_count(2)
+    assert set(Lease.objects.values_list("reviewer__username", flat=True)) == {"lin", "otto"}
+    page.goto(reverse("candidates"))
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped. What was stored until then is kept.")).to_be_visible()
+    run.refresh_from_db()
+    assert run.status == Run.Status.CANCELLED and not page.problems
